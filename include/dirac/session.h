@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * @file session.h  One stream of work on a net: forward, loss, backward. A session owns the plan, the activations, the
+ * gradients, the pending running statistics and the workspace; many sessions may work on one net at once.
+ *
+ * Life: create, set options, prepare, then compute. dirac_session_bytes() tells the memory between the two. Options are
+ * fixed by dirac_session_prepare() (DIRAC_ERR_STATE afterwards). After it, forward, loss and backward allocate nothing.
+ * One caller at a time: a second thread gets DIRAC_ERR_BUSY. Every function gives DIRAC_ERR_ARGUMENT for a NULL handle,
+ * and those that compute DIRAC_ERR_BUSY while a writer has the net. Arrays are contiguous float in (N, C, spatial...)
+ * order. No call keeps a pointer of the caller's. Everything here: since 0.1.
+ */
+#ifndef DIRAC_SESSION_H
+#define DIRAC_SESSION_H
+
+#include "net.h"
+
+DIRAC_BEGIN
+
+typedef struct dirac_session dirac_session;
+
+enum {
+    DIRAC_INFER = 0, /**< running statistics, no dropout, memory reused as soon as a value has been read */
+    DIRAC_TRAIN = 1  /**< batch statistics, dropout, backward possible */
+};
+
+/**
+ * Makes a session on a built net. @param out NULL on failure. @param net kept alive by it. @param mode DIRAC_INFER or
+ * DIRAC_TRAIN. Errors: ARGUMENT, STATE (not built), MEMORY. Any thread.
+ */
+DIRAC_API int32_t dirac_session_create(dirac_session **out, dirac_net *net, int32_t mode);
+/** Releases a session. NULL is accepted. Not while another thread computes on it. */
+DIRAC_API void dirac_session_destroy(dirac_session *session);
+
+/* ---- options, before prepare ------------------------------------------------------------------------------------- */
+
+/** The most images of one forward; default 1. Errors: ARGUMENT, STATE. */
+DIRAC_API int32_t dirac_session_set_batch(dirac_session *session, int64_t n);
+/**
+ * Another spatial size for input `index` with the same parameters. @param size one number a spatial dimension of that
+ * input. Whether every layer accepts it is answered by prepare. Errors: ARGUMENT, STATE.
+ */
+DIRAC_API int32_t dirac_session_set_input_size(dirac_session *session, int32_t index, const int64_t *size,
+                                               int32_t rank);
+/** Keeps the value of an inner node readable by dirac_session_activation() after each forward. Errors: ARGUMENT, STATE. */
+DIRAC_API int32_t dirac_session_keep(dirac_session *session, const dirac_node *node);
+/** Whether backward also gives the gradients of the inputs (1) or not (0, default). Errors: ARGUMENT, STATE. */
+DIRAC_API int32_t dirac_session_set_input_gradients(dirac_session *session, int32_t wanted);
+/** The seed of dropout; default the context's. Errors: ARGUMENT, STATE. */
+DIRAC_API int32_t dirac_session_set_seed(dirac_session *session, uint64_t seed);
+/**
+ * 1: only arithmetic that sums products directly, no transformed convolution (Winograd). 0, default: the fastest.
+ * Errors: ARGUMENT, STATE.
+ */
+DIRAC_API int32_t dirac_session_set_strict(dirac_session *session, int32_t strict);
+
+/**
+ * The bytes that prepare will ask for (or did): activations, gradients, workspace.
+ * Errors: ARGUMENT, SHAPE (a layer refuses the input size), MEMORY, LIMIT (sizes beyond what this machine can address).
+ */
+DIRAC_API int32_t dirac_session_bytes(dirac_session *session, size_t *bytes);
+/** Plans and allocates. Once. Errors: as dirac_session_bytes(), STATE; UNSUPPORTED (training a custom layer without backward). */
+DIRAC_API int32_t dirac_session_prepare(dirac_session *session);
+
+/* ---- forward ------------------------------------------------------------------------------------------------------ */
+
+/**
+ * Computes every output for n images. In a training session this also makes the batch's statistics pending (see
+ * dirac_session_commit_statistics()) and uses the next draw of dropout.
+ * @param input (n, C, spatial...) of the net's only input. @param n 1 to the batch.
+ * The logits of an image do not depend on the other images or on n (inference).
+ * Errors: ARGUMENT (n out of range, several inputs), STATE (not prepared), SHAPE (batch norm in training with one value
+ * a channel), CALLBACK, BUSY.
+ */
+DIRAC_API int32_t dirac_session_forward(dirac_session *session, const float *input, int64_t n);
+/** The same for a net of several inputs: `count` arrays in the order of the inputs. */
+DIRAC_API int32_t dirac_session_forward_inputs(dirac_session *session, const float *const *inputs, int32_t count,
+                                               int64_t n);
+/**
+ * Output `index` of the last forward, (n, C, spatial...).
+ * @param values receives an array valid until the next forward, prepare or destroy. @param count its length, may be NULL.
+ * Errors: ARGUMENT, STATE (no forward yet).
+ */
+DIRAC_API int32_t dirac_session_output(const dirac_session *session, int32_t index, const float **values,
+                                       size_t *count);
+/** The value of a node declared by dirac_session_keep(); validity and errors as dirac_session_output(). */
+DIRAC_API int32_t dirac_session_activation(const dirac_session *session, const dirac_node *node, const float **values,
+                                           size_t *count);
+
+/* ---- loss --------------------------------------------------------------------------------------------------------- */
+
+/**
+ * Smooths hard labels: the target is (1 - epsilon) on the label plus epsilon / classes on every class. Any time.
+ * @param epsilon 0 (default) to 1. Errors: ARGUMENT.
+ */
+DIRAC_API int32_t dirac_session_set_label_smoothing(dirac_session *session, float epsilon);
+/**
+ * A weight a class for the loss; NULL for none (default). Any time; copied.
+ * @param weights finite, not negative. @param classes must equal the channels of output 0. Errors: ARGUMENT, SHAPE, MEMORY.
+ */
+DIRAC_API int32_t dirac_session_set_class_weights(dirac_session *session, const float *weights, int64_t classes);
+/**
+ * Softmax cross-entropy of output 0 (vectors of logits z) with hard labels, averaged over the batch:
+ *
+ *     loss = sum_n w[y_n] (-log softmax(z_n)[y_n]) / sum_n w[y_n]
+ *
+ * and the gradient of it at that output for dirac_session_backward(). With label smoothing and class weights as PyTorch.
+ * Computed in double. @param labels n of the last forward, each 0 to classes - 1. @param loss may be NULL.
+ * In an inference session only the loss is computed.
+ * Errors: ARGUMENT (a label out of range: the message gives image and label; all weights zero), STATE (no forward),
+ * SHAPE (output 0 is not a vector). A loss that is not finite is returned as it is.
+ */
+DIRAC_API int32_t dirac_session_cross_entropy(dirac_session *session, const int32_t *labels, float *loss);
+/**
+ * The same with soft labels: loss = -1/n sum_n sum_c w[c] t[n,c] log softmax(z_n)[c]. @param targets (n, classes).
+ */
+DIRAC_API int32_t dirac_session_cross_entropy_soft(dirac_session *session, const float *targets, float *loss);
+/** How many of the n images have their label as the largest logit of output 0. Errors: ARGUMENT, STATE, SHAPE. */
+DIRAC_API int32_t dirac_session_count_correct(const dirac_session *session, const int32_t *labels, int64_t *correct);
+/**
+ * A loss of the host's own: sets the gradient at output `index`, (n, C, spatial...). Outputs not set (and given no loss)
+ * count as zero. Training sessions. Errors: ARGUMENT, STATE (no forward since the last backward), SHAPE (count).
+ */
+DIRAC_API int32_t dirac_session_set_output_gradient(dirac_session *session, int32_t index, const float *values,
+                                                    size_t count);
+
+/* ---- backward and gradients ---------------------------------------------------------------------------------------- */
+
+/**
+ * Adds the gradients of the last loss (or of the output gradients set) to the session's gradients. Once a forward.
+ * For eq. 5, with G = dL/dWhat and u = W/|W|: dalpha = G at the delta, dbeta = <G, u>, dW = (beta/|W|) (G - u <u, G>).
+ * Errors: STATE (inference session, no forward or no loss since the last backward), CALLBACK, BUSY.
+ */
+DIRAC_API int32_t dirac_session_backward(dirac_session *session);
+/** Sets all parameter gradients to zero (a step does so too). Errors: ARGUMENT, STATE. */
+DIRAC_API int32_t dirac_session_clear_gradients(dirac_session *session);
+/**
+ * All parameter gradients as one array, in the order of the trained tensors. The host may change it (all-reduce).
+ * @param values valid until destroy. Training sessions, prepared. Errors: ARGUMENT, STATE.
+ */
+DIRAC_API int32_t dirac_session_gradients(dirac_session *session, float **values, size_t *count);
+/** Copies the gradient of one parameter out. Errors: ARGUMENT, STATE, NOT_FOUND, SHAPE (count). */
+DIRAC_API int32_t dirac_session_gradient_read(const dirac_session *session, const char *name, float *values,
+                                              size_t count);
+/** Adds the gradients of `other`, a session on the same net. Errors: ARGUMENT, STATE, SHAPE. */
+DIRAC_API int32_t dirac_session_add_gradients(dirac_session *session, const dirac_session *other);
+/**
+ * The gradient of input `index` after backward, (n, C, spatial...), if asked for before prepare; valid until the next
+ * forward. Errors: ARGUMENT, STATE.
+ */
+DIRAC_API int32_t dirac_session_input_gradient(const dirac_session *session, int32_t index, const float **values,
+                                               size_t *count);
+/**
+ * Writes the pending running statistics of all training forwards since the last commit into the net, in their order.
+ * dirac_sgd_step() does so too. Errors: ARGUMENT, STATE, BUSY, NOT_FINITE (nothing is written; names the layer). Writer.
+ */
+DIRAC_API int32_t dirac_session_commit_statistics(dirac_session *session);
+
+/**
+ * Compares backward with central differences: of L = sum r y over all outputs with random r, at up to `samples` random
+ * entries of every parameter (and, if input gradients are on, of every input). Changes nothing that stays.
+ * @param session training, prepared. @param input n images (one input). @param step the difference's half width, 0 for
+ * the default. @param worst receives the largest of |a - b| / max(|a|, |b|, scale) where scale is that tensor's largest
+ * gradient; about 1e-2 is what float32 differences can tell. Kinks (ReLU, max) may show as outliers. May be NULL.
+ * Errors: as forward and backward. Needs the net alone. Writer.
+ */
+DIRAC_API int32_t dirac_session_check_gradients(dirac_session *session, const float *input, int64_t n, int32_t samples,
+                                                double step, double *worst);
+
+/* ---- serving and looking ------------------------------------------------------------------------------------------ */
+
+/**
+ * Moves a session to another net of the same graph and shapes (a newly folded copy, say), between two calls.
+ * The session keeps the new net alive and lets the old one go. Errors: ARGUMENT, SHAPE (the graphs differ), BUSY.
+ */
+DIRAC_API int32_t dirac_session_set_net(dirac_session *session, dirac_net *net);
+/** The most images of one forward; 0 for NULL. */
+DIRAC_API int64_t dirac_session_batch(const dirac_session *session);
+/** Multiply-adds of one image at this session's input size. Prepared sessions. Errors: ARGUMENT, STATE. */
+DIRAC_API int32_t dirac_session_multiply_adds(const dirac_session *session, int64_t *multiply_adds);
+/** The name of the kernels it uses; "" for NULL. */
+DIRAC_API const char *dirac_session_kernels(const dirac_session *session);
+
+DIRAC_END
+
+#endif

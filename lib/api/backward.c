@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: MIT */
+/* Public calls on sessions: loss, backward, gradients, statistics. */
+#include <math.h>
+#include <string.h>
+
+#include "api/check.h"
+#include "api/session.h"
+#include "train/loss.h"
+
+/* ---- loss ---- */
+
+int32_t dirac_session_set_label_smoothing(dirac_session *session, float epsilon)
+{
+    CHECK_HANDLE(session);
+    if (!(epsilon >= 0 && epsilon <= 1))
+        return dirac__fail(DIRAC_ERR_ARGUMENT, "label smoothing must lie between 0 and 1");
+    session->smoothing = epsilon;
+    return DIRAC_OK;
+}
+
+int32_t dirac_session_set_class_weights(dirac_session *session, const float *weights, int64_t classes)
+{
+    CHECK_HANDLE(session);
+    float *copy = NULL;
+    if (weights != NULL) {
+        const int64_t expected = session->net->outputs[0]->shape.c;
+        if (classes != expected)
+            return dirac__fail(DIRAC_ERR_SHAPE, "%lld class weights for %lld classes", (long long)classes,
+                               (long long)expected);
+        for (int64_t c = 0; c < classes; c++)
+            if (!(isfinite(weights[c]) && weights[c] >= 0))
+                return dirac__fail(DIRAC_ERR_ARGUMENT, "the weight of class %lld is negative or not finite", (long long)c);
+        copy = dirac__alloc(session->memory, (size_t)classes * sizeof *copy);
+        if (copy == NULL)
+            return dirac__fail_memory("class weights");
+        memcpy(copy, weights, (size_t)classes * sizeof *copy);
+    }
+    dirac__free(session->memory, session->class_weights);
+    session->class_weights = copy;
+    session->n_class_weights = copy == NULL ? 0 : classes;
+    return DIRAC_OK;
+}
+
+/* The logits of output 0 as a loss to be computed. */
+static int32_t open_loss(const dirac_session *s, const char *function, dirac__loss *loss)
+{
+    CHECK(dirac__check_forwarded(s, function));
+    const dirac__step *step = &s->plan.steps[s->net->outputs[0]->id];
+    char shape[64];
+    if (dirac__shape_positions(&step->out) != 1)
+        return dirac__fail(DIRAC_ERR_SHAPE, "%s: output 0 must be a vector of logits, its shape is %s", function,
+                           dirac__shape_text(shape, &step->out));
+    *loss = (dirac__loss){.logits = dirac__block_at(s, step->value), .n = s->n, .classes = step->out.c,
+                          .smoothing = s->smoothing, .weights = s->class_weights};
+    return DIRAC_OK;
+}
+
+static int32_t compute_loss(dirac_session *s, const dirac__loss *loss, float *value)
+{
+    const dirac__step *step = &s->plan.steps[s->net->outputs[0]->id];
+    const bool wanted = s->mode == DIRAC_TRAIN && s->forward_done;
+    double sum;
+    CHECK(dirac__cross_entropy(loss, wanted ? dirac__block_at(s, step->gradient) : NULL, &sum));
+    s->given[0] = wanted;
+    if (value != NULL)
+        *value = (float)sum;
+    return DIRAC_OK;
+}
+
+int32_t dirac_session_cross_entropy(dirac_session *session, const int32_t *labels, float *loss)
+{
+    dirac__loss ask;
+    CHECK(open_loss(session, __func__, &ask));
+    CHECK_HANDLE(labels);
+    ask.labels = labels;
+    return compute_loss(session, &ask, loss);
+}
+
+int32_t dirac_session_cross_entropy_soft(dirac_session *session, const float *targets, float *loss)
+{
+    dirac__loss ask;
+    CHECK(open_loss(session, __func__, &ask));
+    CHECK_HANDLE(targets);
+    ask.targets = targets;
+    return compute_loss(session, &ask, loss);
+}
+
+int32_t dirac_session_count_correct(const dirac_session *session, const int32_t *labels, int64_t *correct)
+{
+    dirac__loss ask;
+    CHECK(open_loss(session, __func__, &ask));
+    CHECK_HANDLE(labels);
+    CHECK_HANDLE(correct);
+    ask.labels = labels;
+    return dirac__count_correct(&ask, correct);
+}
+
+int32_t dirac_session_set_output_gradient(dirac_session *session, int32_t index, const float *values, size_t count)
+{
+    CHECK(dirac__check_forwarded(session, __func__));
+    CHECK_HANDLE(values);
+    if (index < 0 || (size_t)index >= session->net->n_outputs)
+        return dirac__fail(DIRAC_ERR_ARGUMENT, "the net has no output %d", index);
+    if (session->mode != DIRAC_TRAIN || !session->forward_done)
+        return dirac__fail(DIRAC_ERR_STATE, "gradients are for training sessions, after a forward and before its backward");
+    const dirac__step *step = &session->plan.steps[session->net->outputs[index]->id];
+    const size_t expected = (size_t)(session->n * dirac__shape_count(&step->out));
+    if (count != expected)
+        return dirac__fail(DIRAC_ERR_SHAPE, "output %d has %zu values, not %zu", index, expected, count);
+    if (step->gradient != DIRAC__NONE)
+        session->context->kernels->to_channels_last(dirac__block_at(session, step->gradient), values, session->n,
+                                                    step->out.c, dirac__shape_positions(&step->out),
+                                                    session->context->team);
+    session->given[index] = true;
+    return DIRAC_OK;
+}
+
+/* ---- backward ---- */
+
+static int32_t check_backward(const dirac_session *s)
+{
+    bool given = false;
+    if (s->mode != DIRAC_TRAIN)
+        return dirac__fail(DIRAC_ERR_STATE, "backward needs a training session");
+    if (!s->forward_done)
+        return dirac__fail(DIRAC_ERR_STATE, "there was no forward since the last backward");
+    for (size_t i = 0; i < s->net->n_outputs; i++)
+        given = given || s->given[i];
+    if (!given)
+        return dirac__fail(DIRAC_ERR_STATE, "there was no loss: call dirac_session_cross_entropy() or set an output's gradient");
+    if (s->forward_version != dirac_net_version(s->net))
+        return dirac__fail(DIRAC_ERR_STATE, "the net was changed since the forward");
+    return DIRAC_OK;
+}
+
+int32_t dirac_session_backward(dirac_session *session)
+{
+    CHECK_HANDLE(session);
+    CHECK(dirac__session_enter(session));
+    int32_t status = dirac__net_begin_read(session->net);
+    if (status == DIRAC_OK) {
+        status = check_backward(session);
+        if (status == DIRAC_OK)
+            status = dirac__run_backward(session);
+        dirac__net_end_read(session->net);
+    }
+    dirac__session_leave(session);
+    return status;
+}
+
+/* ---- gradients ---- */
+
+static int32_t check_training(const dirac_session *s, const char *function)
+{
+    if (s == NULL)
+        return dirac__fail(DIRAC_ERR_ARGUMENT, "%s: the session is NULL", function);
+    if (s->mode != DIRAC_TRAIN || !s->prepared)
+        return dirac__fail(DIRAC_ERR_STATE, "%s: a prepared training session is needed", function);
+    return DIRAC_OK;
+}
+
+int32_t dirac_session_clear_gradients(dirac_session *session)
+{
+    CHECK(check_training(session, __func__));
+    memset(dirac__block_at(session, session->plan.gradients), 0, session->net->n_trained * sizeof(float));
+    session->backward_done = false;
+    return DIRAC_OK;
+}
+
+int32_t dirac_session_gradients(dirac_session *session, float **values, size_t *count)
+{
+    CHECK(check_training(session, __func__));
+    CHECK_HANDLE(values);
+    *values = dirac__block_at(session, session->plan.gradients);
+    if (count != NULL)
+        *count = session->net->n_trained;
+    return DIRAC_OK;
+}
+
+int32_t dirac_session_gradient_read(const dirac_session *session, const char *name, float *values, size_t count)
+{
+    CHECK(check_training(session, __func__));
+    CHECK_HANDLE(name);
+    CHECK_HANDLE(values);
+    const dirac__tensor *tensor = dirac__net_find_tensor(session->net, name);
+    if (tensor == NULL || tensor->is.role != DIRAC_ROLE_TRAINED)
+        return dirac__fail(DIRAC_ERR_NOT_FOUND, "no parameter is called \"%s\"", name);
+    if (count != tensor->count)
+        return dirac__fail(DIRAC_ERR_SHAPE, "parameter \"%s\" has %zu elements, not %zu", name, tensor->count, count);
+    const float *all = dirac__block_at(session, session->plan.gradients);
+    memcpy(values, all + tensor->offset, count * sizeof *values);
+    return DIRAC_OK;
+}
+
+int32_t dirac_session_add_gradients(dirac_session *session, const dirac_session *other)
+{
+    CHECK(check_training(session, __func__));
+    CHECK(check_training(other, __func__));
+    if (session == other || session->net != other->net)
+        return dirac__fail(DIRAC_ERR_ARGUMENT, "gradients are added from another session on the same net");
+    float *sum = dirac__block_at(session, session->plan.gradients);
+    session->context->kernels->add(sum, sum, dirac__block_at(other, other->plan.gradients), session->net->n_trained,
+                                   session->context->team);
+    session->backward_done = session->backward_done || other->backward_done;
+    return DIRAC_OK;
+}
+
+int32_t dirac_session_input_gradient(const dirac_session *session, int32_t index, const float **values, size_t *count)
+{
+    CHECK(check_training(session, __func__));
+    CHECK_HANDLE(values);
+    const dirac_node *node = dirac_net_input_node(session->net, index);
+    if (node == NULL)
+        return dirac__fail(DIRAC_ERR_ARGUMENT, "the net has no input %d", index);
+    const dirac__step *step = &session->plan.steps[node->id];
+    if (!session->backward_done || session->n == 0 || session->forward_done || step->gradient == DIRAC__NONE)
+        return dirac__fail(DIRAC_ERR_STATE,
+                           "input %d has no gradient: ask for it before prepare, and call dirac_session_backward()", index);
+    *values = dirac__public_gradient(session, step);
+    if (count != NULL)
+        *count = (size_t)(session->n * dirac__shape_count(&step->out));
+    return DIRAC_OK;
+}
+
+int32_t dirac_session_commit_statistics(dirac_session *session)
+{
+    CHECK(check_training(session, __func__));
+    CHECK(dirac__session_enter(session));
+    int32_t status = dirac__net_begin_write(session->net);
+    if (status == DIRAC_OK) {
+        const bool pending = session->statistics;
+        status = dirac__pending_check(session);
+        if (status == DIRAC_OK)
+            dirac__pending_apply(session);
+        dirac__net_end_write(session->net, pending && status == DIRAC_OK);
+    }
+    dirac__session_leave(session);
+    return status;
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/* What a kernel file needs to be compiled once per instruction set. The build defines DIRAC_VARIANT (an identifier such
+ * as v3), DIRAC_VARIANT_NAME (a string) and DIRAC_LANES (floats of one vector register). */
+#ifndef KERNELS_VARIANT_H
+#define KERNELS_VARIANT_H
+
+#include <string.h>
+
+#include "kernels/kernels.h"
+
+#define DIRAC__JOIN2(a, b, c) a##b##_##c
+#define DIRAC__JOIN(a, b, c) DIRAC__JOIN2(a, b, c)
+#define KERNEL(name) DIRAC__JOIN(dirac__, DIRAC_VARIANT, name)
+
+typedef float vec __attribute__((vector_size(DIRAC_LANES * 4)));
+
+static inline vec vec_load(const float *p)
+{
+    vec v;
+    memcpy(&v, p, sizeof v);
+    return v;
+}
+
+static inline void vec_store(float *p, vec v)
+{
+    memcpy(p, &v, sizeof v);
+}
+
+static inline vec vec_all(float x)
+{
+    return x - (vec){0};
+}
+
+#endif

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Batch norm per channel: y = gamma (x - mean) rstd + beta, rstd = 1 / sqrt(var + eps), run as y = s x + t with
+ * s = gamma rstd and t = beta - mean s. s and t are worked out in double and rounded once; what is left is the rounding
+ * of s x, which is relative to |mean| s: channels whose mean is far larger than their deviation lose that many bits.
+ */
+#include <math.h>
+
+#include "layers/planning.h"
+
+/* FROZEN is how the net was built; a pass goes by pass->frozen alone. */
+enum { EPSILON, MOMENTUM, FROZEN, COUNT };
+enum { WEIGHT, BIAS, RUNNING_MEAN, RUNNING_VAR };
+
+static const dirac__attribute attributes[COUNT] = {
+    [EPSILON] = {"epsilon", DIRAC__FLOAT, 1.17549435e-38, 3.40282347e+38, 1e-5},
+    [MOMENTUM] = {"momentum", DIRAC__FLOAT, 0, 1, 0.1},
+    [FROZEN] = {"frozen", DIRAC__INT, 0, 1, 0},
+};
+
+/* What a training forward leaves for backward: which statistics it used, and those. */
+typedef struct statistics {
+    int32_t *fixed;
+    float *mean, *rstd;
+} statistics;
+
+static statistics cut_saved(const dirac__pass *pass)
+{
+    const size_t c = (size_t)pass->in[0].c;
+    unsigned char *at = pass->saved;
+    statistics s;
+    s.fixed = dirac__take(&at, 1, sizeof *s.fixed);
+    s.mean = dirac__take(&at, c, sizeof(float));
+    s.rstd = dirac__take(&at, c, sizeof(float));
+    return s;
+}
+
+/* Two arrays a channel (s and t forward, dgamma and dbeta backward), and the kernels' own. */
+static bool training_room(dirac__layer_plan *plan, size_t c)
+{
+    const int64_t rows = plan->batch * dirac__shape_positions(&plan->in[0]);
+    return dirac__room(&plan->saved, 1, sizeof(int32_t)) &&
+           dirac__room(&plan->saved, c, sizeof(float)) &&
+           dirac__room(&plan->saved, c, sizeof(float)) &&
+           dirac__room(&plan->scratch, c, sizeof(float)) &&
+           dirac__room(&plan->scratch, c, sizeof(float)) &&
+           dirac__room(&plan->scratch, plan->kernels->channel_scratch(rows, (int64_t)c),
+                       sizeof(float));
+}
+
+static int32_t plan(dirac__layer_plan *plan)
+{
+    const size_t c = (size_t)plan->in[0].c;
+    int32_t status = dirac__plan_same(plan);
+    if (status != DIRAC_OK || plan->batch == 0)
+        return status;
+    plan->keeps_input = plan->training;
+    bool fits = plan->training ? training_room(plan, c)
+                               : dirac__room(&plan->prepared, c, sizeof(float)) &&
+                                     dirac__room(&plan->prepared, c, sizeof(float));
+    return fits ? DIRAC_OK : dirac__fail_room(plan, "computing it");
+}
+
+static dirac__parameter vector(const char *name, int64_t c, int32_t role, int32_t init, double a,
+                               double b)
+{
+    return (dirac__parameter){.name = name,
+                              .rank = 1,
+                              .dims = {c},
+                              .role = role,
+                              .init = init,
+                              .a = a,
+                              .b = b,
+                              .groups = 1};
+}
+
+static int32_t parameters(const dirac__layer *layer, const dirac__shape *in,
+                          dirac__parameter_list *list)
+{
+    const int32_t trained = DIRAC_ROLE_TRAINED, state = DIRAC_ROLE_STATE;
+    dirac__parameter *items = list->items;
+    (void)layer;
+    list->count = 4;
+    items[WEIGHT] = vector("weight", in->c, trained, DIRAC_INIT_UNIFORM, 0, 1);
+    items[BIAS] = vector("bias", in->c, trained, DIRAC_INIT_ZEROS, 0, 0);
+    items[RUNNING_MEAN] = vector("running_mean", in->c, state, DIRAC_INIT_ZEROS, 0, 0);
+    items[RUNNING_VAR] = vector("running_var", in->c, state, DIRAC_INIT_CONSTANT, 1, 0);
+    return DIRAC_OK;
+}
+
+static double reciprocal_deviation(const dirac__layer *layer, float var)
+{
+    return 1.0 / sqrt((double)var + dirac__float(layer, EPSILON));
+}
+
+static void affine(const dirac__layer *layer, float *const *parameters_of, int64_t c, double *s,
+                   double *t)
+{
+    for (int64_t i = 0; i < c; i++) {
+        s[i] =
+            parameters_of[WEIGHT][i] * reciprocal_deviation(layer, parameters_of[RUNNING_VAR][i]);
+        t[i] = parameters_of[BIAS][i] - parameters_of[RUNNING_MEAN][i] * s[i];
+    }
+}
+
+/* The same in single precision, from any statistics. */
+static void coefficients(const dirac__pass *pass, float *s, float *t, const float *mean,
+                         const float *var)
+{
+    for (int64_t i = 0; i < pass->in[0].c; i++) {
+        const double scale =
+            pass->parameters[WEIGHT][i] * reciprocal_deviation(pass->layer, var[i]);
+        s[i] = (float)scale;
+        t[i] = (float)(pass->parameters[BIAS][i] - mean[i] * scale);
+    }
+}
+
+static void prepare(const dirac__pass *pass, void *prepared)
+{
+    unsigned char *at = prepared;
+    float *s = dirac__take(&at, (size_t)pass->in[0].c, sizeof(float));
+    float *t = dirac__take(&at, (size_t)pass->in[0].c, sizeof(float));
+    coefficients(pass, s, t, pass->parameters[RUNNING_MEAN], pass->parameters[RUNNING_VAR]);
+}
+
+/* Composes state <- (1 - m) state + m batch after what earlier forwards left pending. */
+static void leave_pending(const dirac__pass *pass, int32_t index, const float *batch, double factor)
+{
+    float *decay = pass->pending[2 * index], *addend = pass->pending[2 * index + 1];
+    const double m = dirac__float(pass->layer, MOMENTUM);
+    if (decay == NULL)
+        return;
+    for (int64_t i = 0; i < pass->in[0].c; i++) {
+        decay[i] = (float)((1.0 - m) * decay[i]);
+        addend[i] = (float)((1.0 - m) * addend[i] + m * (factor * batch[i]));
+    }
+}
+
+static int32_t forward_training(const dirac__pass *pass)
+{
+    const int64_t c = pass->in[0].c, rows = dirac__rows(pass);
+    const statistics saved = cut_saved(pass);
+    unsigned char *at = pass->scratch;
+    float *s = dirac__take(&at, (size_t)c, sizeof(float));
+    float *t = dirac__take(&at, (size_t)c, sizeof(float));
+    const float *mean = pass->parameters[RUNNING_MEAN], *var = pass->parameters[RUNNING_VAR];
+    *saved.fixed = pass->frozen;
+    if (!pass->frozen) {
+        if (rows == 1) {
+            char text[64];
+            return dirac__fail(DIRAC_ERR_SHAPE,
+                               "layer \"%s\": batch norm cannot train with one value a channel, "
+                               "its input is one image "
+                               "of %s; give it more images or freeze it",
+                               pass->name, dirac__shape_text(text, &pass->in[0]));
+        }
+        /* the variances wait in the place of rstd until they have been used */
+        pass->kernels->channel_moments(saved.mean, saved.rstd, pass->x[0], (float *)at, rows, c,
+                                       pass->team);
+        leave_pending(pass, RUNNING_MEAN, saved.mean, 1.0);
+        leave_pending(pass, RUNNING_VAR, saved.rstd, (double)rows / (double)(rows - 1));
+        mean = saved.mean;
+        var = saved.rstd;
+    }
+    coefficients(pass, s, t, mean, var);
+    for (int64_t i = 0; i < c; i++) {
+        saved.mean[i] = mean[i];
+        saved.rstd[i] = (float)reciprocal_deviation(pass->layer, var[i]);
+    }
+    pass->kernels->channel_affine(pass->y, pass->x[0], s, t, pass->relu, rows, c, pass->team);
+    return DIRAC_OK;
+}
+
+static int32_t forward(const dirac__pass *pass)
+{
+    if (pass->training)
+        return forward_training(pass);
+    const int64_t c = pass->in[0].c;
+    unsigned char *at = (unsigned char *)(uintptr_t)pass->prepared;
+    const float *s = dirac__take(&at, (size_t)c, sizeof(float));
+    const float *t = dirac__take(&at, (size_t)c, sizeof(float));
+    pass->kernels->channel_affine(pass->y, pass->x[0], s, t, pass->relu, dirac__rows(pass), c,
+                                  pass->team);
+    return DIRAC_OK;
+}
+
+static int32_t backward(const dirac__pass *pass)
+{
+    const int64_t c = pass->in[0].c;
+    float *weight = pass->gradients[WEIGHT], *bias = pass->gradients[BIAS];
+    if (pass->dx[0] == NULL && weight == NULL && bias == NULL)
+        return DIRAC_OK;
+    const statistics saved = cut_saved(pass);
+    unsigned char *at = pass->scratch;
+    float *dgamma = dirac__take(&at, (size_t)c, sizeof(float));
+    float *dbeta = dirac__take(&at, (size_t)c, sizeof(float));
+    (*saved.fixed ? pass->kernels->norm_backward_fixed : pass->kernels->norm_backward)(
+        pass->dx[0], dgamma, dbeta, pass->x[0], pass->dy, saved.mean, saved.rstd,
+        pass->parameters[WEIGHT], (float *)at, dirac__rows(pass), c, pass->team);
+    if (weight != NULL)
+        pass->kernels->add(weight, weight, dgamma, (size_t)c, pass->team);
+    if (bias != NULL)
+        pass->kernels->add(bias, bias, dbeta, (size_t)c, pass->team);
+    return DIRAC_OK;
+}
+
+const dirac__kind dirac__kind_batch_norm = {
+    .name = "batch_norm",
+    .attributes = attributes,
+    .n_attributes = COUNT,
+    .inputs = 1,
+    .traits =
+        DIRAC__CHANNEL_AFFINE | DIRAC__IN_PLACE | DIRAC__GRADIENT_IN_PLACE | DIRAC__FUSES_RELU,
+    .plan = plan,
+    .parameters = parameters,
+    .prepare = prepare,
+    .forward = forward,
+    .backward = backward,
+    .affine = affine,
+};

@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The passes of layers with weights. In training What is packed for the kernels in every pass, into scratch: kept for
+ * all layers, packed weights would cost as much as the parameters again. In inference they are packed once a version.
+ */
+#include "layers/weights.h"
+
+#include <inttypes.h>
+
+/* ---- description ---- */
+
+void dirac__weights_complete(dirac__weights *w, bool bias)
+{
+    const dirac__convolution *g = &w->geometry;
+    int32_t next = 1;
+    w->alpha = dirac__form_has_alpha(w->form) ? next++ : -1;
+    w->beta = dirac__form_has_beta(w->form) ? next++ : -1;
+    w->bias = bias ? next : -1;
+    w->shape = (dirac__weight_shape){
+        .groups = g->groups,
+        .co = g->co,
+        .ci = g->ci,
+        .taps = g->kernel[0] * g->kernel[1] * g->kernel[2],
+        .centre =
+            (g->kernel[0] / 2 * g->kernel[1] + g->kernel[1] / 2) * g->kernel[2] + g->kernel[2] / 2,
+    };
+}
+
+size_t dirac__weights_count(const dirac__weights *w)
+{
+    return (size_t)(w->shape.groups * w->shape.co * w->shape.ci * w->shape.taps);
+}
+
+static size_t channels_out(const dirac__weights *w)
+{
+    return (size_t)(w->shape.groups * w->shape.co);
+}
+
+static size_t rows_out(const dirac__weights *w)
+{
+    const dirac__convolution *g = &w->geometry;
+    return (size_t)(g->n * g->out[0] * g->out[1] * g->out[2]);
+}
+
+static dirac__parameter vector(const dirac__weights *w, const char *name, int32_t init, double a)
+{
+    return (dirac__parameter){.name = name,
+                              .rank = 1,
+                              .dims = {(int64_t)channels_out(w)},
+                              .role = DIRAC_ROLE_TRAINED,
+                              .init = init,
+                              .a = a,
+                              .groups = 1};
+}
+
+void dirac__weights_parameters(const dirac__weights *w, dirac__parameter_list *list)
+{
+    dirac__parameter weight = {.name = "weight",
+                               .rank = 2 + w->rank,
+                               .dims = {(int64_t)channels_out(w), w->shape.ci},
+                               .role = DIRAC_ROLE_TRAINED,
+                               .decay = true,
+                               .init = DIRAC_INIT_KAIMING_NORMAL,
+                               .a = 1.4142135623730951,
+                               .groups = w->shape.groups};
+    for (int32_t i = 0; i < w->rank; i++)
+        weight.dims[2 + i] = w->geometry.kernel[3 - w->rank + i];
+    list->count = 0;
+    list->items[list->count++] = weight;
+    if (w->alpha >= 0)
+        list->items[list->count++] = vector(w, "alpha", DIRAC_INIT_CONSTANT, 1.0);
+    if (w->beta >= 0)
+        list->items[list->count++] = vector(w, "beta", DIRAC_INIT_CONSTANT, 0.1);
+    if (w->bias >= 0)
+        list->items[list->count++] = vector(w, "bias", DIRAC_INIT_ZEROS, 0.0);
+}
+
+/* ---- plan ---- */
+
+bool dirac__weights_coefficients_room(size_t *bytes, const dirac__weights *w)
+{
+    const size_t o = channels_out(w);
+    return w->form == DIRAC_FORM_PLAIN ||
+           (dirac__room(bytes, o, sizeof(float)) && dirac__room(bytes, o, sizeof(float)) &&
+            dirac__room(bytes, o, sizeof(double)));
+}
+
+static size_t largest(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
+
+/* The phases of training run one after the other in the same scratch. */
+static bool training_room(size_t *scratch, const dirac__kernels *k, const dirac__weights *w)
+{
+    const dirac__convolution *g = &w->geometry;
+    const size_t o = channels_out(w);
+    size_t forward = 0, data = 0, weight = 0, bias = 0;
+    bool fits =
+        dirac__weights_coefficients_room(&forward, w) &&
+        dirac__room(&forward, k->conv_packed(g), sizeof(float)) &&
+        dirac__weights_coefficients_room(&data, w) &&
+        dirac__room(&data, k->conv_packed_transposed(g), sizeof(float)) &&
+        dirac__room(&weight, dirac__weights_count(w), sizeof(float)) &&
+        dirac__room(&weight, k->conv_weight_scratch(g), sizeof(float)) &&
+        dirac__room(&bias, o, sizeof(float)) &&
+        dirac__room(&bias, k->channel_scratch((int64_t)rows_out(w), (int64_t)o), sizeof(float));
+    *scratch = largest(largest(forward, data), largest(weight, w->bias >= 0 ? bias : 0));
+    return fits;
+}
+
+static int32_t plan_memory(dirac__layer_plan *plan, const dirac__weights *w)
+{
+    bool fits = true;
+    if (plan->training) {
+        plan->keeps_input = true;
+        fits = training_room(&plan->scratch, plan->kernels, w);
+    } else {
+        /* the coefficients only live while `prepare` runs; they are few */
+        fits =
+            dirac__room(&plan->prepared, plan->kernels->conv_packed(&w->geometry), sizeof(float)) &&
+            dirac__weights_coefficients_room(&plan->prepared, w);
+    }
+    return fits ? DIRAC_OK : dirac__fail_room(plan, "computing it");
+}
+
+int32_t dirac__weights_plan(dirac__layer_plan *plan, const dirac__weights *w)
+{
+    const dirac__convolution *g = &w->geometry;
+    size_t filter = 0, count = 0, cost = 0;
+    bool fits = dirac__multiply((size_t)g->ci, (size_t)w->shape.taps, &filter) &&
+                dirac__multiply(filter, channels_out(w), &count) && count <= DIRAC__MAX_COUNT;
+    if (!fits)
+        return dirac__fail_room(plan, "its weight");
+    int32_t status = dirac__check_output(plan);
+    if (status != DIRAC_OK)
+        return status;
+    if (!dirac__multiply(filter, (size_t)dirac__shape_count(&plan->out), &cost) || cost > INT64_MAX)
+        return dirac__fail(DIRAC_ERR_LIMIT,
+                           "layer \"%s\": one image takes more than %" PRId64 " multiply-adds",
+                           plan->name, INT64_MAX);
+    plan->multiply_adds = (int64_t)cost;
+    return plan->batch > 0 ? plan_memory(plan, w) : DIRAC_OK;
+}
+
+/* ---- forward ---- */
+
+dirac__coefficients dirac__weights_coefficients(const dirac__pass *pass, const dirac__weights *w,
+                                                unsigned char **at)
+{
+    dirac__coefficients c = {NULL, NULL};
+    if (w->form == DIRAC_FORM_PLAIN)
+        return c;
+    const size_t o = channels_out(w);
+    c.scale = dirac__take(at, o, sizeof(float));
+    c.delta = dirac__take(at, o, sizeof(float));
+    double *norm = dirac__take(at, o, sizeof(double));
+    dirac__form_coefficients(w->form, c.scale, c.delta, norm, pass->parameters[0],
+                             w->alpha >= 0 ? pass->parameters[w->alpha] : NULL,
+                             w->beta >= 0 ? pass->parameters[w->beta] : NULL, &w->shape,
+                             pass->team);
+    return c;
+}
+
+void dirac__weights_prepare(const dirac__pass *pass, const dirac__weights *w, void *prepared)
+{
+    unsigned char *at = prepared;
+    float *packed = dirac__take(&at, pass->kernels->conv_packed(&w->geometry), sizeof(float));
+    const dirac__coefficients c = dirac__weights_coefficients(pass, w, &at);
+    pass->kernels->conv_pack(packed, pass->parameters[0], c.scale, c.delta, &w->geometry,
+                             pass->team);
+}
+
+void dirac__weights_forward(const dirac__pass *pass, const dirac__weights *w)
+{
+    const float *packed = pass->prepared;
+    if (pass->training) {
+        unsigned char *at = pass->scratch;
+        const dirac__coefficients c = dirac__weights_coefficients(pass, w, &at);
+        float *now = (float *)at;
+        pass->kernels->conv_pack(now, pass->parameters[0], c.scale, c.delta, &w->geometry,
+                                 pass->team);
+        packed = now;
+    }
+    pass->kernels->conv_forward(pass->y, pass->x[0], packed,
+                                w->bias >= 0 ? pass->parameters[w->bias] : NULL, pass->relu,
+                                &w->geometry, pass->team);
+}
+
+/* ---- backward ---- */
+
+static float *gradient(const dirac__pass *pass, int32_t index)
+{
+    return index >= 0 ? pass->gradients[index] : NULL;
+}
+
+bool dirac__weights_trained(const dirac__pass *pass, const dirac__weights *w)
+{
+    return gradient(pass, 0) != NULL || gradient(pass, w->alpha) != NULL ||
+           gradient(pass, w->beta) != NULL;
+}
+
+void dirac__weights_collect(const dirac__pass *pass, const dirac__weights *w, const float *g)
+{
+    dirac__form_backward(w->form, gradient(pass, 0), gradient(pass, w->alpha),
+                         gradient(pass, w->beta), g, pass->parameters[0],
+                         w->beta >= 0 ? pass->parameters[w->beta] : NULL, &w->shape, pass->team);
+}
+
+void dirac__weights_collect_bias(const dirac__pass *pass, const dirac__weights *w)
+{
+    float *dbias = gradient(pass, w->bias);
+    if (dbias == NULL)
+        return;
+    const size_t o = channels_out(w);
+    unsigned char *at = pass->scratch;
+    float *sum = dirac__take(&at, o, sizeof(float));
+    pass->kernels->channel_sum(sum, pass->dy, (float *)at, (int64_t)rows_out(w), (int64_t)o,
+                               pass->team);
+    pass->kernels->add(dbias, dbias, sum, o, pass->team);
+}
+
+static void backward_data(const dirac__pass *pass, const dirac__weights *w)
+{
+    unsigned char *at = pass->scratch;
+    const dirac__coefficients c = dirac__weights_coefficients(pass, w, &at);
+    float *packed = (float *)at;
+    pass->kernels->conv_pack_transposed(packed, pass->parameters[0], c.scale, c.delta, &w->geometry,
+                                        pass->team);
+    pass->kernels->conv_backward_data(pass->dx[0], pass->dy, packed, &w->geometry, pass->team);
+}
+
+static void backward_weight(const dirac__pass *pass, const dirac__weights *w)
+{
+    unsigned char *at = pass->scratch;
+    float *g = dirac__take(&at, dirac__weights_count(w), sizeof(float));
+    pass->kernels->conv_backward_weight(g, pass->x[0], pass->dy, (float *)at, &w->geometry,
+                                        pass->team);
+    dirac__weights_collect(pass, w, g);
+}
+
+void dirac__weights_backward(const dirac__pass *pass, const dirac__weights *w)
+{
+    if (pass->dx[0] != NULL)
+        backward_data(pass, w);
+    if (dirac__weights_trained(pass, w))
+        backward_weight(pass, w);
+    dirac__weights_collect_bias(pass, w);
+}
+
+/* ---- fold ---- */
+
+int32_t dirac__weights_fold(const dirac__memory *memory, const dirac__weights *w,
+                            float *const *from, bool bias, float *const *to, const double *s,
+                            const double *t)
+{
+    const size_t o = channels_out(w), filter = dirac__weights_count(w) / o;
+    double *row = dirac__alloc(memory, filter * sizeof *row);
+    if (row == NULL)
+        return dirac__fail_memory("a folded filter");
+    for (size_t i = 0; i < o; i++) {
+        dirac__form_filter(w->form, row, (int64_t)i, from[0], w->alpha >= 0 ? from[w->alpha] : NULL,
+                           w->beta >= 0 ? from[w->beta] : NULL, &w->shape);
+        const double scale = s != NULL ? s[i] : 1.0;
+        for (size_t j = 0; j < filter; j++)
+            to[0][i * filter + j] = (float)(scale * row[j]);
+        if (bias)
+            to[1][i] = (float)(scale * (w->bias >= 0 ? (double)from[w->bias][i] : 0.0) +
+                               (t != NULL ? t[i] : 0.0));
+    }
+    dirac__free(memory, row);
+    return DIRAC_OK;
+}

@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: MIT */
+/* The walks over a bound plan, and the pending statistics that a training walk leaves. */
+#include <math.h>
+#include <string.h>
+
+#include <dirac/status.h>
+
+#include "base/fail.h"
+#include "plan/session.h"
+
+int32_t dirac__session_enter(dirac_session *s)
+{
+    if (atomic_flag_test_and_set_explicit(&s->busy, memory_order_acquire))
+        return dirac__fail(DIRAC_ERR_BUSY, "the session is in use by another thread");
+    return DIRAC_OK;
+}
+
+void dirac__session_leave(dirac_session *s)
+{
+    atomic_flag_clear_explicit(&s->busy, memory_order_release);
+}
+
+static size_t value_count(const dirac_session *s, const dirac__step *step)
+{
+    return (size_t)dirac__shape_count(&step->out) * (size_t)s->n;
+}
+
+/* ---- forward ---- */
+
+/* Layers change pending statistics as they go; a forward that fails puts back what was there. */
+static void copy_pending(dirac_session *s, bool back)
+{
+    if (s->plan.pending == DIRAC__NONE)
+        return;
+    const size_t count = 2 * (s->net->n_values - s->net->n_trained);
+    float *pending = dirac__block_at(s, s->plan.pending), *copy = pending + count;
+    memcpy(back ? pending : copy, back ? copy : pending, count * sizeof(float));
+}
+
+static void take_input(const dirac_session *s, const dirac__step *step, const float *input)
+{
+    float *value = dirac__block_at(s, step->value);
+    s->context->kernels->to_channels_last(value, input, s->n, step->out.c, dirac__shape_positions(&step->out),
+                                          s->context->team);
+}
+
+/* Weights in the layout of the kernels, once for each version of the net. */
+static void prepare_layers(dirac_session *s)
+{
+    const uint64_t version = atomic_load_explicit(&s->net->version, memory_order_relaxed);
+    if (s->mode == DIRAC_TRAIN || s->prepared_version == version)
+        return;
+    for (size_t i = 0; i < s->net->n_nodes; i++) {
+        const dirac__step *step = &s->plan.steps[i];
+        const dirac__kind *kind = s->net->nodes[i]->layer.kind;
+        if (step->live && kind->prepare != NULL && step->prepared != DIRAC__NONE)
+            kind->prepare(&step->pass, dirac__block_at(s, step->prepared));
+    }
+    s->prepared_version = version;
+}
+
+static int32_t forward_step(dirac_session *s, const dirac_node *node)
+{
+    dirac__step *step = &s->plan.steps[node->id];
+    step->pass.n = s->n;
+    step->pass.frozen = node->frozen;
+    step->pass.scratch = dirac__block_at(s, step->forward_scratch);
+    step->pass.random = dirac__random_stream(s->seed, node->name, s->draws);
+    if (step->skipped)
+        return DIRAC_OK; /* backward still wants n and random */
+    return node->layer.kind->forward(&step->pass);
+}
+
+static void publish_values(const dirac_session *s)
+{
+    for (int32_t i = 0; i < s->plan.n_steps; i++) {
+        const dirac__step *step = &s->plan.steps[i];
+        if (step->public_value != DIRAC__NONE)
+            s->context->kernels->to_channels_first(dirac__block_at(s, step->public_value),
+                                                   dirac__block_at(s, step->value), s->n, step->out.c,
+                                                   dirac__shape_positions(&step->out), s->context->team);
+    }
+}
+
+int32_t dirac__run_forward(dirac_session *s, const float *const *inputs, int64_t n)
+{
+    int32_t next_input = 0, status = DIRAC_OK;
+    s->n = n;
+    s->forward_done = false;
+    s->forward_version = atomic_load_explicit(&s->net->version, memory_order_relaxed);
+    for (size_t i = 0; i < s->net->n_outputs; i++)
+        s->given[i] = false;
+    copy_pending(s, false);
+    prepare_layers(s);
+    for (size_t i = 0; i < s->net->n_nodes && status == DIRAC_OK; i++) {
+        const dirac_node *node = s->net->nodes[i];
+        const dirac__step *step = &s->plan.steps[i];
+        if (node->layer.kind->traits & DIRAC__IS_INPUT) {
+            if (step->live)
+                take_input(s, step, inputs[next_input]);
+            next_input++;
+        } else if (step->live) {
+            status = forward_step(s, node);
+        }
+    }
+    if (status != DIRAC_OK) {
+        copy_pending(s, true);
+        s->n = 0;
+        return status;
+    }
+    publish_values(s);
+    if (s->mode == DIRAC_TRAIN) {
+        s->draws++;
+        s->statistics = s->plan.pending != DIRAC__NONE;
+    }
+    s->forward_done = true;
+    return DIRAC_OK;
+}
+
+const float *dirac__public_value(const dirac_session *s, const dirac__step *step)
+{
+    return dirac__block_at(s, step->public_value != DIRAC__NONE ? step->public_value : step->value);
+}
+
+/* ---- backward ---- */
+
+static int32_t backward_step(dirac_session *s, const dirac_node *node)
+{
+    dirac__step *step = &s->plan.steps[node->id];
+    step->pass.scratch = dirac__block_at(s, step->backward_scratch);
+    int32_t status = node->layer.kind->backward(&step->pass);
+    for (int32_t i = 0; i < node->layer.n_inputs && status == DIRAC_OK; i++) {
+        const dirac__edge *edge = &s->plan.edges[step->first_input + i];
+        const dirac__step *source = &s->plan.steps[node->inputs[i]->id];
+        float *sum = dirac__block_at(s, source->gradient);
+        if (edge->accumulate)
+            s->context->kernels->add(sum, sum, dirac__block_at(s, edge->dx), value_count(s, source), s->context->team);
+    }
+    return status;
+}
+
+int32_t dirac__run_backward(dirac_session *s)
+{
+    int32_t status = DIRAC_OK;
+    for (size_t i = 0; i < s->net->n_outputs; i++) {
+        const dirac__step *step = &s->plan.steps[s->net->outputs[i]->id];
+        if (!s->given[i] && step->gradient != DIRAC__NONE)
+            memset(dirac__block_at(s, step->gradient), 0, value_count(s, step) * sizeof(float));
+    }
+    s->forward_done = false;
+    for (size_t i = s->net->n_nodes; i-- > 0 && status == DIRAC_OK;)
+        if (s->plan.steps[i].backward)
+            status = backward_step(s, s->net->nodes[i]);
+    for (int32_t i = 0; i < s->plan.n_steps && status == DIRAC_OK; i++) {
+        const dirac__step *step = &s->plan.steps[i];
+        if (step->public_gradient != DIRAC__NONE)
+            s->context->kernels->to_channels_first(dirac__block_at(s, step->public_gradient),
+                                                   dirac__block_at(s, step->gradient), s->n, step->out.c,
+                                                   dirac__shape_positions(&step->out), s->context->team);
+    }
+    if (status == DIRAC_OK)
+        s->backward_done = true;
+    return status;
+}
+
+const float *dirac__public_gradient(const dirac_session *s, const dirac__step *step)
+{
+    return dirac__block_at(s, step->public_gradient != DIRAC__NONE ? step->public_gradient : step->gradient);
+}
+
+/* ---- pending statistics: state <- decay state + addend ---- */
+
+static float *pending_of(const dirac_session *s, const dirac__tensor *tensor)
+{
+    float *all = dirac__block_at(s, s->plan.pending);
+    return all + 2 * (tensor->offset - s->net->n_trained);
+}
+
+static bool has_pending(const dirac_session *s, const dirac__tensor *tensor)
+{
+    return s->plan.pending != DIRAC__NONE && tensor->is.role == DIRAC_ROLE_STATE;
+}
+
+void dirac__pending_reset(dirac_session *s)
+{
+    for (size_t i = 0; i < s->net->n_tensors; i++) {
+        const dirac__tensor *tensor = &s->net->tensors[i];
+        if (!has_pending(s, tensor))
+            continue;
+        float *decay = pending_of(s, tensor), *addend = decay + tensor->count;
+        for (size_t j = 0; j < tensor->count; j++) {
+            decay[j] = 1;
+            addend[j] = 0;
+        }
+    }
+    s->statistics = false;
+}
+
+int32_t dirac__pending_check(const dirac_session *s)
+{
+    for (size_t i = 0; i < s->net->n_tensors && s->statistics; i++) {
+        const dirac__tensor *tensor = &s->net->tensors[i];
+        if (!has_pending(s, tensor))
+            continue;
+        const float *values = pending_of(s, tensor);
+        for (size_t j = 0; j < 2 * tensor->count; j++)
+            if (!isfinite(values[j]))
+                return dirac__fail(DIRAC_ERR_NOT_FINITE, "the statistics for \"%s\" are not finite", tensor->name);
+    }
+    return DIRAC_OK;
+}
+
+void dirac__pending_apply(dirac_session *s)
+{
+    for (size_t i = 0; i < s->net->n_tensors && s->statistics; i++) {
+        const dirac__tensor *tensor = &s->net->tensors[i];
+        if (!has_pending(s, tensor))
+            continue;
+        const float *decay = pending_of(s, tensor), *addend = decay + tensor->count;
+        for (size_t j = 0; j < tensor->count; j++)
+            tensor->data[j] = decay[j] * tensor->data[j] + addend[j];
+    }
+    dirac__pending_reset(s);
+}

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The inside of a session: the plan of a net for one batch size, and its walk forward and backward.
+ *
+ * Time. A net of S nodes has forward times 0..S-1 in the order of its nodes, then the loss at S, then backward times
+ * S+1..2S in the opposite order; results live until the end, 2S+1. Every array of a session (a value, a gradient, what a
+ * layer saves, its scratch) is a block with a first and a last time. Blocks whose times overlap get different places in
+ * one arena (blocks.c), which is the only large allocation of a session.
+ */
+#ifndef PLAN_SESSION_H
+#define PLAN_SESSION_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <dirac/session.h>
+
+#include "graph/net.h"
+
+/* ---- blocks.c ---- */
+
+typedef struct dirac__block {
+    size_t bytes;
+    int32_t first, last; /* times, both included */
+    size_t offset;       /* asked: from the arena's start, a multiple of 64 */
+} dirac__block;
+
+/* Gives every block a place; *total receives the arena's bytes. Errors: MEMORY, LIMIT (overflow). */
+int32_t dirac__blocks_place(const dirac__memory *memory, dirac__block *blocks, size_t count, size_t *total);
+
+/* ---- plan.c ---- */
+
+enum { DIRAC__NONE = -1 };
+
+/* What a plan knows of one node. Indices are of blocks, or DIRAC__NONE. */
+typedef struct dirac__step {
+    dirac__shape out;
+    bool live;      /* leads to an output or a kept node: is computed */
+    bool output, kept;
+    bool skipped;   /* forward has nothing to do: its value stands already (fused ReLU, dropout in inference) */
+    bool relu;      /* forward also applies the ReLU that follows */
+    bool backward;  /* takes part in backward */
+    bool keeps_input, keeps_output;
+    int32_t value, gradient;
+    int32_t saved, forward_scratch, backward_scratch, prepared;
+    int32_t public_value, public_gradient; /* copies in (N, C, spatial) order, where the inner order differs */
+    size_t saved_bytes, scratch_bytes, prepared_bytes;
+    int32_t root;    /* the node whose value this is: another one where forward is the identity */
+    int32_t first_input; /* index into plan->inputs */
+    dirac__pass pass;    /* bound to memory; n and random are set for each call */
+} dirac__step;
+
+/* How one input of one step gets its gradient. */
+typedef struct dirac__edge {
+    int32_t dx;      /* block that backward writes, or DIRAC__NONE */
+    bool accumulate; /* dx is temporary, to be added to the gradient of the input's value */
+} dirac__edge;
+
+typedef struct dirac__plan {
+    int32_t n_steps;
+    dirac__step *steps;
+    dirac__edge *edges;   /* of all inputs of all steps */
+    dirac__shape *shapes; /* of all inputs of all steps */
+    size_t n_edges;
+    dirac__block *blocks;
+    size_t n_blocks, blocks_capacity;
+    size_t bytes; /* of the arena */
+    int32_t gradients, pending; /* blocks, or DIRAC__NONE */
+    int64_t multiply_adds;
+} dirac__plan;
+
+struct dirac_session {
+    atomic_int references; /* the caller's, and that of each checkpoint it was added to */
+    dirac_context *context;
+    const dirac__memory *memory;
+    dirac_net *net;
+    int32_t mode;
+    atomic_flag busy;
+    /* options */
+    int64_t batch;
+    bool input_gradients, strict;
+    uint64_t seed;
+    dirac__shape *inputs; /* n_inputs */
+    int32_t n_inputs;
+    bool *keep; /* by node id */
+    float smoothing;
+    float *class_weights;
+    int64_t n_class_weights;
+    /* plan and memory */
+    dirac__plan plan;
+    bool planned, prepared;
+    char *arena;
+    float **pointers; /* of all passes */
+    bool *computed;   /* by tensor: backward gives its gradient */
+    bool *given;      /* by output: a gradient was given since the last forward */
+    /* state of the work */
+    int64_t n;                  /* images of the last forward; 0: none */
+    uint64_t forward_version;   /* of the net at it */
+    uint64_t prepared_version;  /* of the net that `prepare` of the layers saw; 0: none */
+    uint64_t draws;             /* training forwards so far: dropout's position */
+    bool forward_done, backward_done; /* since the last forward; since the last clear */
+    bool statistics;            /* something is pending */
+};
+
+/* Fills session->plan from the net and the options. Errors: SHAPE, MEMORY, LIMIT, UNSUPPORTED. */
+int32_t dirac__plan_make(dirac_session *session);
+void dirac__plan_release(dirac_session *session);
+
+/* ---- bind.c ---- */
+
+/* Allocates the arena and points every pass into it. */
+int32_t dirac__session_bind(dirac_session *session);
+/* Points every pass to the parameters of session->net, after it changed. */
+void dirac__session_bind_net(dirac_session *session);
+static inline void *dirac__block_at(const dirac_session *session, int32_t block)
+{
+    return block == DIRAC__NONE ? NULL : (void *)(session->arena + session->plan.blocks[block].offset);
+}
+
+void dirac__session_hold(dirac_session *session);
+void dirac__session_release(dirac_session *session);
+/* One caller at a time: BUSY for a second one. */
+int32_t dirac__session_enter(dirac_session *session);
+void dirac__session_leave(dirac_session *session);
+
+/* ---- run.c ---- */
+
+/* The walks. The caller holds the session and reads the net. */
+int32_t dirac__run_forward(dirac_session *session, const float *const *inputs, int64_t n);
+int32_t dirac__run_backward(dirac_session *session);
+/* The value or gradient of a step in (N, C, spatial) order. */
+const float *dirac__public_value(const dirac_session *session, const dirac__step *step);
+const float *dirac__public_gradient(const dirac_session *session, const dirac__step *step);
+/* Forgets pending statistics (decay 1, addend 0). */
+void dirac__pending_reset(dirac_session *session);
+/* Whether all pending statistics are finite; the first tensor that is not is named in the record. */
+int32_t dirac__pending_check(const dirac_session *session);
+/* Writes them into the net, which the caller has for writing. */
+void dirac__pending_apply(dirac_session *session);
+
+#endif
