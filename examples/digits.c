@@ -54,6 +54,8 @@ static void read_digits(const char *path, dirac_dataset *training, dirac_dataset
         check(dirac_dataset_add_images(set, pixels, DIRAC_LAYOUT_PLANAR, &label, 1), path);
     }
     fclose(file);
+    if (dirac_dataset_count(training) == 0)
+        fail("%s: fewer than two digits", path);
 }
 
 /* A stream of the set's images, their grey values brought to mean 0 and deviation 1. */

@@ -137,16 +137,15 @@ static char *make_signature(const run *r)
     const settings *s = r->s;
     size_t size = 512 + 24 * (size_t)s->n_drops;
     char *text = allocate(size, 1);
-    int used =
-        snprintf(text, size,
-                 "--kind %s --depth %d --width %.17g --batch %" PRId64 " --seed %" PRIu64
-                 " --lr %.17g --factor "
-                 "%.17g --momentum %.17g --weight-decay %.17g%s, %" PRId64 " images of %" PRId64
-                 "x%" PRId64 "x%" PRId64 ", %d classes, --drops ",
-                 s->kind, (int)s->depth, s->width, s->batch, s->seed, s->rate,
-                 s->factor, s->momentum, s->decay, s->restart_momentum ? " --restart-momentum" : "",
-                 dirac_dataset_count(r->data.training), r->data.dims[0], r->data.dims[1],
-                 r->data.dims[2], (int)r->data.classes);
+    int used = snprintf(text, size,
+                        "--kind %s --depth %d --width %.9g --batch %" PRId64 " --seed %" PRIu64
+                        " --lr %.9g --factor "
+                        "%.9g --momentum %.9g --weight-decay %.9g%s, %" PRId64 " images of %" PRId64
+                        "x%" PRId64 "x%" PRId64 ", %d classes, --drops ",
+                        s->kind, (int)s->depth, s->width, s->batch, s->seed, s->rate, s->factor,
+                        s->momentum, s->decay, s->restart_momentum ? " --restart-momentum" : "",
+                        dirac_dataset_count(r->data.training), r->data.dims[0], r->data.dims[1],
+                        r->data.dims[2], (int)r->data.classes);
     for (int32_t i = 0; i < s->n_drops; i++)
         used +=
             snprintf(text + used, size - (size_t)used, "%s%" PRId64, i > 0 ? "," : "", s->drops[i]);
@@ -168,27 +167,38 @@ static void save_checkpoint(run *r, const char *path)
 }
 
 /* A blob that holds a text with its end. */
-static const char *text_blob(run *r, const char *name)
+static const char *text_blob(const dirac_checkpoint *checkpoint, const char *path, const char *name)
 {
     const void *data;
     size_t size;
-    check(dirac_checkpoint_blob(r->checkpoint, name, &data, &size), r->s->resume);
+    check(dirac_checkpoint_blob(checkpoint, name, &data, &size), path);
     if (size == 0 || ((const char *)data)[size - 1] != '\0')
-        fail("%s: \"%s\" is no text", r->s->resume, name);
+        fail("%s: \"%s\" is no text", path, name);
     return data;
+}
+
+/* Before anything is restored: a difference in settings says more than the tensor that does not fit because of it. */
+static void compare_settings(const run *r, const char *path)
+{
+    dirac_checkpoint *blobs;
+    check(dirac_checkpoint_create(&blobs, r->context), "checkpoint");
+    check(dirac_checkpoint_load(blobs, path), "going on from the checkpoint");
+    const char *then = text_blob(blobs, path, "settings");
+    if (strcmp(then, r->signature) != 0)
+        fail("%s is of a run with other settings\nthen: %s\nnow:  %s", path, then, r->signature);
+    dirac_checkpoint_destroy(blobs);
 }
 
 static void resume(run *r)
 {
+    const char *path = r->s->resume;
     tally *t = &r->so_far;
-    check(dirac_checkpoint_load(r->checkpoint, r->s->resume), "going on from the checkpoint");
-    const char *signature = text_blob(r, "settings");
-    if (strcmp(signature, r->signature) != 0)
-        fail("%s is of a run with other settings\nthen: %s\nnow:  %s", r->s->resume, signature,
-             r->signature);
-    if (sscanf(text_blob(r, "tally"), "%" SCNd64 " %" SCNd64 " %" SCNd64 " %la %la", &t->epoch,
-               &t->seen, &t->correct, &t->loss, &t->seconds) != 5)
-        fail("%s: its tally cannot be read", r->s->resume);
+    compare_settings(r, path);
+    check(dirac_checkpoint_load(r->checkpoint, path), "going on from the checkpoint");
+    if (sscanf(text_blob(r->checkpoint, path, "tally"),
+               "%" SCNd64 " %" SCNd64 " %" SCNd64 " %la %la", &t->epoch, &t->seen, &t->correct,
+               &t->loss, &t->seconds) != 5)
+        fail("%s: its tally cannot be read", path);
 }
 
 /* ---- training ---- */

@@ -12,7 +12,6 @@
 
 #include "common/program.h"
 
-
 static const struct {
     const char *name;
     int32_t resnet;

@@ -61,7 +61,7 @@ int32_t dirac_batches_create(dirac_batches **out, dirac_dataset *dataset)
 
 void dirac_batches_destroy(dirac_batches *batches)
 {
-    dirac__batches_release(batches);
+    dirac__batches_destroy(batches);
 }
 
 int32_t dirac_batches_set_size(dirac_batches *batches, int64_t n)

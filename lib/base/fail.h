@@ -3,6 +3,7 @@
 #ifndef BASE_FAIL_H
 #define BASE_FAIL_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include <dirac/status.h>

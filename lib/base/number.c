@@ -9,10 +9,12 @@
 
 #include <string.h>
 
-#define MOST_DIGITS                                                                                \
-    770 /* 767 tell any double, or midpoint of two, exactly; then one for "and something behind" */
-#define BIG_WORDS 96 /* 5^1093 has 2538 bits, 10^770 has 2558, and the division doubles */
-#define LIMBS 90     /* of nine digits: the longest double has 767 */
+/* 767 digits tell any double, or midpoint of two, exactly; the last place is for "and something behind". */
+#define MOST_DIGITS 770
+/* Of 32 bits: 5^1093 has 2538 bits and 10^770 has 2558; the division doubles. */
+#define BIG_WORDS 96
+/* Of nine digits: the longest double has 767. */
+#define LIMBS 90
 #define BILLION UINT32_C(1000000000)
 
 typedef struct decimal {

@@ -260,10 +260,7 @@ void dirac__team_run(dirac__team *team, int64_t tasks, dirac__task task, void *j
     } else {
         if (!team->started)
             start_workers(team);
-        if (team->workers > 0)
-            run_with_workers(team, &work);
-        else
-            work_through(&work, 0);
+        run_with_workers(team, &work);
     }
     atomic_store(&team->owned, false);
 }

@@ -70,7 +70,7 @@ void dirac__batches_hold(dirac_batches *batches)
 
 void dirac__batches_release(dirac_batches *batches)
 {
-    if (batches == NULL || atomic_fetch_sub_explicit(&batches->references, 1, memory_order_acq_rel) != 1)
+    if (!batches || atomic_fetch_sub_explicit(&batches->references, 1, memory_order_acq_rel) != 1)
         return;
     dirac_dataset *dataset = batches->dataset;
     const dirac__memory *memory = memory_of(batches);
@@ -80,6 +80,15 @@ void dirac__batches_release(dirac_batches *batches)
     dirac__free(memory, batches->scales);
     dirac__free(memory, batches);
     dirac__dataset_release(dataset);
+}
+
+void dirac__batches_destroy(dirac_batches *batches)
+{
+    if (!batches)
+        return;
+    dirac__prefetch_stop(batches->prefetch);
+    batches->prefetch = NULL;
+    dirac__batches_release(batches);
 }
 
 int32_t dirac__batches_normalize(dirac_batches *batches, const float *mean, const float *deviation)

@@ -30,8 +30,11 @@ struct dirac_batches {
 /* Errors: STATE (empty set), MEMORY. */
 int32_t dirac__batches_create(dirac_batches **out, dirac_dataset *dataset);
 void dirac__batches_hold(dirac_batches *batches);
-/* Gives a reference back; the last one waits for a batch in the making. NULL is accepted. */
+/* Gives a reference back. NULL is accepted. */
 void dirac__batches_release(dirac_batches *batches);
+/* Gives the caller's reference back: also ends the thread, after the batch it is making, whoever else holds the stream,
+ * so that no callback of the host runs any more. The position stays. NULL is accepted. */
+void dirac__batches_destroy(dirac_batches *batches);
 
 /* Errors: MEMORY. The caller checked the rest. */
 int32_t dirac__batches_normalize(dirac_batches *batches, const float *mean, const float *deviation);

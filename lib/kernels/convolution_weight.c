@@ -4,9 +4,10 @@
  *   g[o,i,t] = sum over rows r (all pixels of all images) of x[row(r,t), i] dy[r,o]
  * x (n, in, groups * ci), dy (n, out, groups * co), g (groups * co, ci, taps).
  *
- * Rows are cut into partitions by shape, each with a sum of its own in scratch, [group][panel][t][i][width] as in packed
- * weights; a partition is cut into slices, whose sums start at zero and are added to the partition's. The partitions are
- * added in order at the end. With n slices in a partition an element errs by at most SLICE_ROWS + n + partitions
+ * A task sums some channels i and all taps of one panel of o (convolution.h) over one partition of the rows, as
+ * [t][i][width]. Few weights have several partitions, by shape alone, whose sums stay in scratch and are added in order
+ * at the end; a single partition's is brought into the parameters' order by the task itself. A partition is cut into
+ * slices, whose sums start at zero and are added to the partition's. With n slices in a partition an element errs by at most SLICE_ROWS + n + partitions
  * roundings of the sum of |x dy|, instead of one for each row.
  */
 #include "base/mem.h"
@@ -14,15 +15,11 @@
 
 #include "kernels/convolution_tile.h"
 
-#ifndef SLICE_ROWS
 #define SLICE_ROWS 128
-#endif
 #define MOST_PARTITIONS 16
 #define PARTITION_ROWS 512          /* at least, if there are several */
 #define PARTITION_FLOATS (1 << 18) /* all partitions together take about this much, or one takes more */
-#ifndef PART_FLOATS
-#define PART_FLOATS (1 << 15)      /* of a sum, for one task: stays in the cache from slice to slice */
-#endif
+#define PART_FLOATS (1 << 15)      /* about the sum of one task: stays in the cache from slice to slice */
 #define JOIN_SIZE 128
 
 typedef void outer_function(float *g, const float *const *rows, int64_t offset, const float *dy, int64_t count);
@@ -46,8 +43,9 @@ typedef struct weight_job {
     const float *dy;
     float *g, *sums;
     int64_t groups, ci, co, taps;
-    int64_t rows, partitions, partition_size; /* size: floats of one sum */
-    int64_t panels, parts;                    /* a panel's channels ci are shared out over so many tasks */
+    int64_t rows, partitions, panels;
+    int64_t parts;                           /* of each panel's channels i */
+    int64_t partition_size, part_size;      /* floats; part_size: where lanes have places, else 0 */
 } weight_job;
 
 static int64_t sum_size(const dirac__convolution *s)
@@ -61,16 +59,35 @@ static int64_t partition_count(const dirac__convolution *s)
     return at_least(at_most(count, MOST_PARTITIONS), 1);
 }
 
+/* Parts of a panel's channels i, at least `least`. */
+static int64_t part_count(const dirac__convolution *s, int64_t least)
+{
+    int64_t blocks = (s->ci + OUTER_ROWS - 1) / OUTER_ROWS;
+    return at_most(at_least(product(s->kernel) * s->ci * PANEL / PART_FLOATS, least), blocks);
+}
+
+/* The largest part's sum. */
+static int64_t part_size(const dirac__convolution *s)
+{
+    int64_t parts = part_count(s, 1);
+    return (s->ci + parts - 1) / parts * product(s->kernel) * PANEL;
+}
+
+/* A single large partition lives in one part's place for each lane, and so in the cache. */
+static int32_t by_lane(const dirac__convolution *s)
+{
+    return partition_count(s) == 1 && sum_size(s) / part_size(s) >= DIRAC__MAX_LANES;
+}
+
 size_t KERNEL(conv_weight_scratch)(const dirac__convolution *s)
 {
     size_t size = 0;
     if (!dirac__multiply((size_t)s->groups * (size_t)padded_channels(s->co), (size_t)product(s->kernel), &size) ||
-        !dirac__multiply(size, (size_t)s->ci, &size) ||
-        !dirac__multiply(size, size > PARTITION_FLOATS ? 1 : (size_t)partition_count(s), &size) ||
-        !dirac__add(size, (size_t)s->groups * (size_t)s->ci, &size)) {
+        !dirac__multiply(size, (size_t)s->ci, &size) || size > SIZE_MAX / 2) {
         return SIZE_MAX;
     }
-    return size;
+    size = by_lane(s) ? (size_t)(DIRAC__MAX_LANES * part_size(s)) : size * (size_t)partition_count(s);
+    return size + (size_t)(s->groups * s->ci);
 }
 
 /* dy of one panel's channels, filled up to whole vectors. */
@@ -88,93 +105,99 @@ static void copy_panel(float *panel, const float *dy, int64_t stride, int64_t co
     }
 }
 
-/* Channels i0 to i1 - 1, all taps, of a panel: rows row0 to row0 + count - 1. sum: the panel's [t][i][width]. */
-static void add_slice(float *sum, const weight_job *job, int64_t panel, int64_t i0, int64_t i1, int64_t row0,
-                      int64_t count)
+/* What one task sums: channels i0 to i1 - 1 of a panel. */
+typedef struct part {
+    int64_t group, first; /* of the panel's channels */
+    int64_t channels, width;
+    int64_t i0, i1;
+    float *sum; /* [t][i - i0][width], of the first partition */
+} part;
+
+static part part_of(const weight_job *job, int64_t index, int32_t lane)
 {
-    int64_t group = panel / panel_count(job->co);
+    int64_t panel = index / job->parts;
     int64_t p = panel % panel_count(job->co);
-    int64_t width = panel_width(job->co, p);
-    int64_t blocks = (i1 - i0 + OUTER_ROWS - 1) / OUTER_ROWS;
+    part out = {.group = panel / panel_count(job->co), .first = p * PANEL};
+    out.channels = panel_channels(job->co, p);
+    out.width = panel_width(job->co, p);
+    out.i0 = share(job->ci, job->parts, index % job->parts);
+    out.i1 = share(job->ci, job->parts, index % job->parts + 1);
+    out.sum = job->sums + lane * job->part_size;
+    if (job->part_size == 0) {
+        out.sum += ((out.group * padded_channels(job->co) + out.first) * job->ci + out.i0 * out.width) * job->taps;
+    }
+    return out;
+}
+
+/* Adds the products of rows row0 to row0 + count - 1. */
+static void add_slice(float *sum, const weight_job *job, const part *q, int64_t row0, int64_t count)
+{
+    int64_t height = q->i1 - q->i0;
+    int64_t blocks = (height + OUTER_ROWS - 1) / OUTER_ROWS;
     float dy[SLICE_ROWS * PANEL] __attribute__((aligned(64)));
     const float *rows[SLICE_ROWS];
-    copy_panel(dy, job->dy + (row0 * job->groups + group) * job->co + p * PANEL, job->groups * job->co, count,
-               panel_channels(job->co, p), width);
+    copy_panel(dy, job->dy + (row0 * job->groups + q->group) * job->co + q->first, job->groups * job->co, count,
+               q->channels, q->width);
     for (int64_t t = 0; t < job->taps; t++) {
         KERNEL(gather_rows)(rows, count, &job->gather, row0, count, t, 1);
         for (int64_t b = 0; b < blocks; b++) {
-            int64_t i = i0 + share(i1 - i0, blocks, b);
-            int64_t height = i0 + share(i1 - i0, blocks, b + 1) - i;
-            outers[height - 1][width > DIRAC_LANES](sum + (t * job->ci + i) * width, rows, group * job->ci + i, dy,
-                                                    count);
+            int64_t i = share(height, blocks, b);
+            int64_t size = share(height, blocks, b + 1) - i;
+            outers[size - 1][q->width > DIRAC_LANES](sum + (t * height + i) * q->width, rows,
+                                                     q->group * job->ci + q->i0 + i, dy, count);
         }
     }
 }
 
-/* Adds the partitions up and brings channels i0 to i1 - 1 of a panel into the parameters' order. Filters are far apart
- * there: JOIN_SIZE numbers in a row are turned at a time. */
-static void join(const weight_job *job, int64_t panel, int64_t i0, int64_t i1)
+/* Adds the partitions up and brings them into the parameters' order. Filters are far apart there: JOIN_SIZE numbers of
+ * each are turned at a time. */
+static void join(const weight_job *job, const part *q)
 {
-    int64_t group = panel / panel_count(job->co);
-    int64_t p = panel % panel_count(job->co);
-    int64_t width = panel_width(job->co, p);
-    const float *sum = job->sums + (group * padded_channels(job->co) + p * PANEL) * job->taps * job->ci;
-    float *g = job->g + (group * job->co + p * PANEL) * job->ci * job->taps;
+    int64_t taps = job->taps;
     float total[JOIN_SIZE * PANEL] __attribute__((aligned(64)));
-    for (int64_t k = i0 * job->taps; k < i1 * job->taps; k += JOIN_SIZE) {
-        int64_t count = at_most(JOIN_SIZE, i1 * job->taps - k);
+    for (int64_t k = 0; k < (q->i1 - q->i0) * taps; k += JOIN_SIZE) {
+        int64_t count = at_most(JOIN_SIZE, (q->i1 - q->i0) * taps - k);
         for (int64_t m = 0; m < count; m++) {
-            const float *from = sum + ((k + m) % job->taps * job->ci + (k + m) / job->taps) * width;
-            for (int64_t j = 0; j < width; j += DIRAC_LANES) {
+            const float *from = q->sum + ((k + m) % taps * (q->i1 - q->i0) + (k + m) / taps) * q->width;
+            for (int64_t j = 0; j < q->width; j += DIRAC_LANES) {
                 vec v = vec_load(from + j);
                 for (int64_t n = 1; n < job->partitions; n++) {
                     v += vec_load(from + j + n * job->partition_size);
                 }
-                vec_store(total + m * width + j, v);
+                vec_store(total + m * q->width + j, v);
             }
         }
-        for (int64_t j = 0; j < panel_channels(job->co, p); j++) {
-            float *to = g + j * job->ci * job->taps + k;
+        for (int64_t j = 0; j < q->channels; j++) {
+            float *to = job->g + ((q->group * job->co + q->first + j) * job->ci + q->i0) * taps + k;
             for (int64_t m = 0; m < count; m++) {
-                to[m] = total[m * width + j];
+                to[m] = total[m * q->width + j];
             }
         }
     }
 }
 
-/* One part of a panel's channels in one partition. */
 static void sum_part(void *argument, int64_t task, int32_t lane)
 {
     const weight_job *job = argument;
-    int64_t part = task % job->parts;
-    int64_t panel = task / job->parts % job->panels;
-    int64_t partition = task / job->parts / job->panels;
-    int64_t i0 = share(job->ci, job->parts, part);
-    int64_t i1 = share(job->ci, job->parts, part + 1);
+    part q = part_of(job, task % (job->panels * job->parts), lane);
+    int64_t partition = task / (job->panels * job->parts);
     int64_t begin = share(job->rows, job->partitions, partition);
     int64_t end = share(job->rows, job->partitions, partition + 1);
-    float *sum = job->sums + partition * job->partition_size +
-                 (panel / panel_count(job->co) * padded_channels(job->co) + panel % panel_count(job->co) * PANEL) *
-                     job->taps * job->ci;
-    int64_t width = panel_width(job->co, panel % panel_count(job->co));
-    (void)lane;
-    for (int64_t t = 0; t < job->taps; t++) {
-        memset(sum + (t * job->ci + i0) * width, 0, (size_t)((i1 - i0) * width) * sizeof(float));
-    }
+    float *sum = q.sum + partition * job->partition_size;
+    memset(sum, 0, (size_t)((q.i1 - q.i0) * job->taps * q.width) * sizeof(float));
     for (int64_t row = begin; row < end; row += SLICE_ROWS) {
-        add_slice(sum, job, panel, i0, i1, row, at_most(SLICE_ROWS, end - row));
+        add_slice(sum, job, &q, row, at_most(SLICE_ROWS, end - row));
     }
     if (job->partitions == 1) {
-        join(job, panel, i0, i1);
+        join(job, &q);
     }
 }
 
 static void join_part(void *argument, int64_t task, int32_t lane)
 {
     const weight_job *job = argument;
-    int64_t part = task % job->parts;
-    (void)lane;
-    join(job, task / job->parts, share(job->ci, job->parts, part), share(job->ci, job->parts, part + 1));
+    part q = part_of(job, task, lane);
+    join(job, &q);
 }
 
 void KERNEL(conv_backward_weight)(float *g, const float *x, const float *dy, float *scratch,
@@ -188,16 +211,16 @@ void KERNEL(conv_backward_weight)(float *g, const float *x, const float *dy, flo
     job.panels = s->groups * panel_count(s->co);
     job.partitions = partition_count(s);
     job.partition_size = sum_size(s);
+    job.part_size = by_lane(s) ? part_size(s) : 0;
     if (job.rows == 0) {
         memset(g, 0, (size_t)(s->groups * s->co * s->ci * job.taps) * sizeof(float));
         return;
     }
-    float *zero = scratch + job.partitions * job.partition_size;
+    float *zero = scratch + (by_lane(s) ? DIRAC__MAX_LANES * job.part_size : job.partitions * job.partition_size);
     memset(zero, 0, (size_t)(s->groups * s->ci) * sizeof(float));
     KERNEL(gather_forward)(&job.gather, s, x, zero);
-    /* For the cache, or for the team: an element's bits do not depend on its part. */
-    job.parts = at_least(job.taps * s->ci * PANEL / PART_FLOATS, (wanted - 1) / (job.panels * job.partitions) + 1);
-    job.parts = at_most(job.parts, (s->ci + OUTER_ROWS - 1) / OUTER_ROWS);
+    /* More parts if the team needs them: an element's bits do not depend on its part. */
+    job.parts = part_count(s, (wanted - 1) / (job.panels * job.partitions) + 1);
     dirac__team_run(team, job.partitions * job.panels * job.parts, sum_part, &job);
     if (job.partitions > 1) {
         dirac__team_run(team, job.panels * job.parts, join_part, &job);

@@ -49,6 +49,7 @@ TRAJECTORIES = {
 }
 
 SEEDS = {}
+TRAJECTORY_SEEDS = {}
 
 
 def train(forward, parameters, xs, labels, sgd, steps):

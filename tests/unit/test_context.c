@@ -335,12 +335,16 @@ static void the_cpus_levels(void **state)
         {"x86-64-v2", {"cx16", "lahf_lm", "popcnt", "pni", "sse4_1", "sse4_2", "ssse3"}},
         {"x86-64-v3", {"avx", "avx2", "bmi1", "bmi2", "f16c", "fma", "abm", "movbe", "xsave"}},
         {"x86-64-v4", {"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"}}};
+    /* An emulator may offer less than the CPU below it, never more. */
+    bool same = (__builtin_cpu_supports("avx2") != 0) == (kernel_lists("avx2") == 1) &&
+                (__builtin_cpu_supports("avx512f") != 0) == (kernel_lists("avx512f") == 1);
     bool expected = true; /* each level includes the one before */
     assert_false(dirac__cpu_runs("aarch64"));
     for (size_t i = 0; i < 3 && kernel_lists("fpu") == 1; i++) {
         for (size_t k = 0; k < 12 && levels[i].features[k] != NULL; k++)
             expected = expected && kernel_lists(levels[i].features[k]) == 1;
-        assert_int_equal(dirac__cpu_runs(levels[i].level), expected);
+        bool runs = dirac__cpu_runs(levels[i].level);
+        assert_true(runs == expected || (!same && !runs));
     }
 #elif defined(__aarch64__)
     assert_true(dirac__cpu_runs("aarch64"));

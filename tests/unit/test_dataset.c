@@ -46,8 +46,9 @@ static void test_images_planar_and_interleaved(void **state)
     assert_int_equal(dirac_dataset_classes(set), 0);
     assert_status(dirac_dataset_add_images(set, planar[0], DIRAC_LAYOUT_PLANAR, labels, 2),
                   DIRAC_OK);
-    assert_status(dirac_dataset_add_images(set, interleaved[0], DIRAC_LAYOUT_INTERLEAVED, labels, 2),
-                  DIRAC_OK);
+    assert_status(
+        dirac_dataset_add_images(set, interleaved[0], DIRAC_LAYOUT_INTERLEAVED, labels, 2),
+        DIRAC_OK);
     assert_int_equal(dirac_dataset_count(set), 4);
     assert_int_equal(dirac_dataset_classes(set), 8);
     for (int64_t i = 0; i < 4; i++) {
@@ -330,7 +331,8 @@ static int32_t use_everything(int32_t ahead)
     dirac_context *own = NULL;
     dirac_dataset *set = NULL;
     dirac_batches *batches = NULL;
-    int32_t status = dirac_context_create_with_allocator(&own, faulty_allocate, faulty_release, NULL);
+    int32_t status =
+        dirac_context_create_with_allocator(&own, faulty_allocate, faulty_release, NULL);
     if (status == DIRAC_OK)
         status = dirac_dataset_create_images(&set, own, 1, 1, 1);
     for (int i = 0; status == DIRAC_OK && i < 2; i++) {

@@ -192,6 +192,9 @@ static void limits_hold(void **state)
     assert_int_equal(parse_exact(text, 2 * most + 2, &root), DIRAC_ERR_LIMIT);
     assert_non_null(strstr(dirac_error_message(), "byte 32"));
     assert_int_equal(parse_exact(text, most + 1, &root), DIRAC_ERR_LIMIT);
+    /* side by side there may be more */
+    dirac__json_free(memory, parse("[[],{},[],{},[],{},[],{},[],{},[],{},[],{},[],{},[],{},[],{},[],{},"
+                                   "[],{},[],{},[],{},[],{},[],{},[],{},[],{},[],{},[],{},[],{}]"));
 
     /* [0,0,...,0] with one value less than the limit: the array is the last */
     size_t size = 2 * DIRAC__JSON_MAX_VALUES - 1;

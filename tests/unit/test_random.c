@@ -116,7 +116,8 @@ static void normal_numbers_have_normal_moments(void **state)
     (void)state;
     dirac__random_normal(&random, 0, x, COUNT, 1);
     for (int i = 0; i < COUNT; i++) {
-        double v = x[i];
+        double v = x[i], expected = normal_twin(&random, (uint64_t)i);
+        assert_true(fabs(v - expected) <= fabs(expected) * 0x1.01p-24 + 1e-14);
         m1 += v;
         m2 += v * v;
         m3 += v * v * v;

@@ -220,6 +220,54 @@ static void callers_share_a_team(void **state)
     }
 }
 
+struct long_job {
+    dirac__team *team;
+    atomic_int arrived, over;
+};
+
+static void wait_for_the_end(void *job, int64_t task, int32_t lane)
+{
+    struct long_job *long_job = job;
+    (void)task;
+    (void)lane;
+    atomic_fetch_add(&long_job->arrived, 1);
+    while (!atomic_load(&long_job->over))
+        sched_yield();
+}
+
+static void *call_long(void *argument)
+{
+    struct long_job *long_job = argument;
+    dirac__team_run(long_job->team, 3, wait_for_the_end, long_job);
+    return NULL;
+}
+
+static void record_lane(void *job, int64_t task, int32_t lane)
+{
+    int *lanes = job;
+    lanes[task] = lane;
+}
+
+static void a_caller_who_finds_the_team_busy_works_alone(void **state)
+{
+    struct long_job long_job = {.team = NULL};
+    pthread_t thread;
+    int lanes[100];
+    (void)state;
+    memset(lanes, -1, sizeof lanes);
+    long_job.team = dirac__team_create(&dirac__default_memory, 3, NULL, NULL);
+    assert_int_equal(pthread_create(&thread, NULL, call_long, &long_job), 0);
+    while (atomic_load(&long_job.arrived) < 3)
+        sched_yield();
+    dirac__team_run(long_job.team, 100, record_lane, lanes); /* the other job is not over */
+    atomic_store(&long_job.over, 1);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    for (int i = 0; i < 100; i++)
+        assert_int_equal(lanes[i], 0);
+    check_meeting(long_job.team, FE_TONEAREST); /* free again */
+    dirac__team_destroy(long_job.team);
+}
+
 /* ---- the host's runner ---- */
 
 struct host {
@@ -268,25 +316,29 @@ struct host_call {
     int32_t index;
 };
 
+/* Ends with the rounding mode it had before the task. */
 static void *host_thread(void *argument)
 {
     struct host_call *call = argument;
+    fesetround(FE_TOWARDZERO);
     call->task(call->data, call->index);
-    return NULL;
+    return fegetround() == FE_TOWARDZERO ? NULL : argument;
 }
 
 static int32_t run_on_threads(void *user, dirac_task_fn task, void *task_data, int32_t count)
 {
     pthread_t threads[DIRAC__MAX_LANES];
     struct host_call calls[DIRAC__MAX_LANES];
-    (void)user;
     for (int32_t i = 0; i < count; i++) {
         calls[i] = (struct host_call){task, task_data, i};
         if (pthread_create(&threads[i], NULL, host_thread, &calls[i]) != 0)
             abort();
     }
-    for (int32_t i = 0; i < count; i++)
-        pthread_join(threads[i], NULL);
+    for (int32_t i = 0; i < count; i++) {
+        void *changed;
+        pthread_join(threads[i], &changed);
+        *(int *)user += changed != NULL;
+    }
     return 0;
 }
 
@@ -299,9 +351,9 @@ static void read_mode(void *job, int64_t task, int32_t lane)
 
 static void the_hosts_threads_run_in_parallel(void **state)
 {
-    int modes[100];
+    int modes[100], changed = 0;
     (void)state;
-    dirac__team *team = dirac__team_create(&dirac__default_memory, 4, run_on_threads, NULL);
+    dirac__team *team = dirac__team_create(&dirac__default_memory, 4, run_on_threads, &changed);
     for (size_t i = 0; i < TASK_COUNTS; i++)
         check_run(team, task_counts[i]);
     assert_int_equal(fesetround(FE_DOWNWARD), 0);
@@ -309,6 +361,7 @@ static void the_hosts_threads_run_in_parallel(void **state)
     assert_int_equal(fesetround(FE_TONEAREST), 0);
     for (int i = 0; i < 100; i++)
         assert_int_equal(modes[i], FE_DOWNWARD);
+    assert_int_equal(changed, 0);
     dirac__team_destroy(team);
 }
 
@@ -432,6 +485,7 @@ int main(void)
         cmocka_unit_test(workers_start_with_the_first_job_of_several_tasks),
         cmocka_unit_test(workers_have_the_callers_rounding_and_no_signals),
         cmocka_unit_test(callers_share_a_team),
+        cmocka_unit_test(a_caller_who_finds_the_team_busy_works_alone),
         cmocka_unit_test(the_hosts_runner_does_the_work),
         cmocka_unit_test(the_hosts_threads_run_in_parallel),
         cmocka_unit_test(forked_children_can_destroy_and_start_anew),

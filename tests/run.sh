@@ -1,0 +1,108 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# Runs the tests. Without an argument: the gate, all that must pass before a change is taken. With one: a further suite.
+#   sh tests/run.sh [gate | reference | sanitizers | compilers | help]
+# BUILD_ROOT (default: build-tests beside this folder) holds the builds. Nothing is fetched after installing.
+set -eu
+
+root=$(cd "$(dirname "$0")/.." && pwd)
+builds=${BUILD_ROOT:-$root/build-tests}
+packages="gcc libc6-dev meson ninja-build pkg-config libopenblas-dev libcmocka-dev libxxhash-dev libjpeg-dev libpng-dev"
+
+say() { printf '\n== %s\n' "$*"; }
+
+# Installs what is missing, where that is allowed; otherwise prints the line to run and stops.
+need() {
+    missing=""
+    for package in "$@"; do
+        dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing="$missing $package"
+    done
+    [ -n "$missing" ] || return 0
+    if [ "$(id -u)" = 0 ]; then
+        run=""
+    elif command -v sudo >/dev/null && sudo -n true 2>/dev/null; then
+        run="sudo"
+    else
+        echo "These packages are missing; run this first:" >&2
+        echo "    sudo apt-get install -y$missing" >&2
+        exit 1
+    fi
+    say "installing$missing"
+    # shellcheck disable=SC2086
+    $run apt-get -o DPkg::Lock::Timeout=120 update -qq &&
+        DEBIAN_FRONTEND=noninteractive $run apt-get -o DPkg::Lock::Timeout=120 install -y -qq --no-install-recommends \
+            $missing >/dev/null
+}
+
+# build NAME [meson options]: configures (once) and builds in $builds/NAME.
+build() {
+    name=$1
+    shift
+    if [ ! -f "$builds/$name/build.ninja" ]; then
+        meson setup "$builds/$name" "$root" "$@" >"$builds/$name.log" 2>&1 || { cat "$builds/$name.log"; exit 1; }
+    fi
+    ninja -C "$builds/$name" >"$builds/$name.log" 2>&1 || { grep -v '^\[' "$builds/$name.log" | tail -40; exit 1; }
+}
+
+# count NAME: adds up what meson's log of the last run says.
+passed=0
+run_tests() {
+    name=$1
+    shift
+    meson test -C "$builds/$name" --no-rebuild --print-errorlogs "$@" >"$builds/$name.tests.log" 2>&1 ||
+        { cat "$builds/$name.tests.log"; exit 1; }
+    count=$(sed -n 's/^Ok: *\([0-9]*\).*/\1/p' "$builds/$name.tests.log")
+    skipped=$(sed -n 's/^Skipped: *\([0-9]*\).*/\1/p' "$builds/$name.tests.log")
+    echo "$name: $count programs passed, ${skipped:-0} skipped"
+    passed=$((passed + count))
+}
+
+suite_gate() {
+    need $packages
+    say "build, with warnings as errors"
+    build gate --werror
+    say "tests"
+    run_tests gate
+}
+
+# The float64 reference once more, compared with what is stored.
+suite_reference() {
+    need $packages python3-torch python3-numpy
+    say "reference"
+    /usr/bin/python3 "$root/tests/reference/generate.py" --check "$root/tests/reference/data"
+    passed=$((passed + 1))
+}
+
+# Address and undefined-behaviour sanitizers over the same tests.
+suite_sanitizers() {
+    need $packages
+    say "address and undefined behaviour"
+    build sanitizers -Dbuildtype=debugoptimized -Db_sanitize=address,undefined -Db_lundef=false
+    UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 run_tests sanitizers -t 10
+}
+
+# Other compilers, levels of optimisation and options.
+suite_compilers() {
+    need $packages clang
+    for level in 0 2; do
+        say "gcc -O$level"
+        build "gcc-O$level" --werror -Doptimization=$level -Dtests=false
+        passed=$((passed + 1))
+    done
+    say "clang"
+    CC=clang build clang --werror
+    run_tests clang --suite unit
+    say "without BLAS, images and tests"
+    build plain --werror -Dblas=disabled -Djpeg=disabled -Dpng=disabled
+    run_tests plain
+}
+
+mkdir -p "$builds"
+case ${1:-gate} in
+gate | reference | sanitizers | compilers) "suite_${1:-gate}" ;;
+*)
+    sed -n '3,5p' "$0"
+    exit 2
+    ;;
+esac
+printf '\n%d passed, 0 failed\n' "$passed"
