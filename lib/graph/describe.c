@@ -82,10 +82,6 @@ static void write_node(const dirac_net *net, const dirac_node *node, dirac__buff
         dirac__json_put_name(b, "parameters_of");
         dirac__json_put_integer(b, node->owner->id);
     }
-    if (node->frozen) {
-        dirac__json_put_name(b, "frozen");
-        dirac__json_put_boolean(b, true);
-    }
     write_untrainable(net, node, b);
     dirac__json_close(b, '}');
 }
@@ -174,7 +170,6 @@ static int32_t read_details(dirac_node *node, const dirac__json *item)
     dirac_net *net = node->net;
     const dirac__json *owner = dirac__json_member(item, "parameters_of");
     size_t id;
-    bool frozen = false;
     int32_t status = read_attributes(node, dirac__json_member(item, "attributes"));
     if (status == DIRAC_OK && (node->layer.kind->traits & DIRAC__IS_INPUT))
         status = read_shape(node, dirac__json_member(item, "shape"));
@@ -183,8 +178,6 @@ static int32_t read_details(dirac_node *node, const dirac__json *item)
             return malformed((size_t)node->id, "\"parameters_of\" is no earlier node of its kind");
         node->owner = net->nodes[id]->owner != NULL ? net->nodes[id]->owner : net->nodes[id];
     }
-    if (dirac__json_boolean(dirac__json_member(item, "frozen"), &frozen))
-        node->frozen = frozen;
     return status;
 }
 

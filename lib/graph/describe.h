@@ -6,7 +6,7 @@
  *                ...], "outputs": [7]}
  *
  * Inputs and outputs are node numbers; an input node has "shape" (C, spatial...), a node that uses another's parameters
- * "parameters_of", a frozen batch norm "frozen", one with untrainable parameters "untrainable" (their names). Attributes
+ * "parameters_of", one with untrainable parameters "untrainable" (their names). Attributes
  * that are absent have their defaults; unknown ones are an error.
  */
 #ifndef GRAPH_DESCRIBE_H

@@ -40,7 +40,6 @@ struct dirac_node {
     dirac__layer layer;
     dirac_node **inputs;
     dirac_node *owner; /* whose parameters it uses; NULL: its own */
-    bool frozen;
     bool shared; /* some other node uses its parameters */
     dirac__initializer initializers[DIRAC__MAX_PARAMETERS];
     int32_t n_initializers;

@@ -74,7 +74,6 @@ static int32_t copy_node(dirac_net *to, const dirac_node *node, dirac_node **map
     map[node->id] = copy;
     copy->layer = node->layer;
     copy->shape = node->shape;
-    copy->frozen = node->frozen;
     copy->owner = node->owner != NULL ? map[node->owner->id] : NULL;
     for (int32_t i = 0; i < node->n_initializers; i++) {
         copy->initializers[i] = node->initializers[i];

@@ -12,7 +12,6 @@
  * Pixels of equal p % stride share the taps that divide: each such phase is a gathered product of its own.
  */
 #include "kernels/convolution.h"
-
 #include "kernels/convolution_tile.h"
 
 #define CHUNK_POINTERS 2304 /* of source rows: 18 KiB of stack */
@@ -24,10 +23,13 @@ typedef struct product_job {
     const float *packed, *bias;
     int32_t relu;
     float *y;
-    int64_t groups, summed, written;            /* channels of one group */
-    int64_t target[3], phase[3], target_step[3]; /* grid position a writes pixel phase + a * target_step of y */
-    int64_t kernel[3], tap0[3], tap_step[3];    /* the gather's tap t is tap tap0 + t * tap_step of the weights */
-    int64_t rows, chunks, parts;                /* tasks: chunks of rows times parts of the panels */
+    int64_t groups, summed, written; /* channels of one group */
+    /* Grid position a writes pixel phase + a * target_step of y. */
+    int64_t target[3], phase[3], target_step[3];
+    /* The gather's tap t is tap tap0 + t * tap_step of the weights. */
+    int64_t kernel[3], tap0[3], tap_step[3];
+    /* Tasks are chunks of rows times parts of the panels. */
+    int64_t rows, chunks, parts;
 } product_job;
 
 typedef struct chunk {
@@ -40,14 +42,14 @@ typedef struct chunk {
 
 typedef void tile_function(float *tile, const tile_operands *o);
 
-#define TILE_INSTANCE(m)                                           \
+#define TILE_INSTANCE(m)                                          \
     static void tile_##m##_1(float *tile, const tile_operands *o) \
-    {                                                              \
-        tile_sum(m, 1, tile, o);                                   \
-    }                                                              \
+    {                                                             \
+        tile_sum(m, 1, tile, o);                                  \
+    }                                                             \
     static void tile_##m##_2(float *tile, const tile_operands *o) \
-    {                                                              \
-        tile_sum(m, 2, tile, o);                                   \
+    {                                                             \
+        tile_sum(m, 2, tile, o);                                  \
     }
 DIRAC__HEIGHTS(TILE_ROWS, TILE_INSTANCE)
 
@@ -77,7 +79,8 @@ static void target_rows(chunk *c, const product_job *job)
 }
 
 /* Gathers taps tap0 to tap0 + taps - 1 for rows r to r + count - 1 of the chunk. */
-static void gather_taps(chunk *c, const product_job *job, int64_t r, int64_t count, int64_t tap0, int64_t taps)
+static void gather_taps(chunk *c, const product_job *job, int64_t r, int64_t count, int64_t tap0,
+                        int64_t taps)
 {
     const int64_t *size = job->gather.taps;
     KERNEL(gather_rows)(c->rows, count, &job->gather, c->row0 + r, count, tap0, taps);
@@ -91,8 +94,8 @@ static void gather_taps(chunk *c, const product_job *job, int64_t r, int64_t cou
 }
 
 /* y <- tile + bias, and max(., 0) in the form that keeps NaN. `channels` of a row are stored. */
-static void store_tile(float *const *y, int64_t offset, const float *tile, int64_t count, int64_t width,
-                       int64_t channels, const float *bias, int32_t relu)
+static void store_tile(float *const *y, int64_t offset, const float *tile, int64_t count,
+                       int64_t width, int64_t channels, const float *bias, int32_t relu)
 {
     typedef int32_t mask __attribute__((vector_size(DIRAC_LANES * 4)));
     for (int64_t m = 0; m < count; m++) {
@@ -122,24 +125,28 @@ static void run_panel(chunk *c, const product_job *job, int64_t group, int64_t p
     int64_t blocks = (c->count + TILE_ROWS - 1) / TILE_ROWS;
     float tile[TILE_ROWS * PANEL] __attribute__((aligned(64)));
     float bias[PANEL] __attribute__((aligned(64))) = {0};
-    tile_operands o = {.stride = c->count, .offset = group * job->summed, .at = c->at, .channels = job->summed};
-    o.panel = job->packed + (group * padded_channels(job->written) + p * PANEL) * product(job->kernel) * job->summed;
+    tile_operands o = {
+        .stride = c->count, .offset = group * job->summed, .at = c->at, .channels = job->summed};
+    o.panel = job->packed + (group * padded_channels(job->written) + p * PANEL) *
+                                product(job->kernel) * job->summed;
     if (job->bias) {
-        memcpy(bias, job->bias + group * job->written + p * PANEL, (size_t)channels * sizeof(float));
+        memcpy(bias, job->bias + group * job->written + p * PANEL,
+               (size_t)channels * sizeof(float));
     }
     for (int64_t b = 0; b < blocks; b++) {
         int64_t r = share(c->count, blocks, b);
         int64_t count = share(c->count, blocks, b + 1) - r;
-        memset(tile, 0, sizeof tile);
-        for (int64_t tap0 = 0; tap0 < all_taps; tap0 += c->taps) {
+        for (int64_t tap0 = 0; tap0 == 0 || tap0 < all_taps; tap0 += CHUNK_TAPS) {
             if (all_taps > CHUNK_TAPS) { /* then the chunk is one block */
                 gather_taps(c, job, 0, count, tap0, at_most(CHUNK_TAPS, all_taps - tap0));
             }
             o.taps = c->taps;
+            o.more = tap0 > 0;
             o.rows = c->rows + r;
             tiles[count - 1][width > DIRAC_LANES](tile, &o);
         }
-        store_tile(c->y + r, group * job->written + p * PANEL, tile, count, width, channels, bias, job->relu);
+        store_tile(c->y + r, group * job->written + p * PANEL, tile, count, width, channels, bias,
+                   job->relu);
     }
 }
 
@@ -170,18 +177,21 @@ static void run_product(product_job *job, dirac__team *team)
     int64_t taps = product(job->gather.taps);
     int64_t lanes = team ? dirac__team_lanes(team) : 1;
     int64_t wanted = lanes > 1 ? 4 * lanes : 1;
-    int64_t most = taps > CHUNK_TAPS ? TILE_ROWS : at_most(CHUNK_POINTERS / at_least(taps, 1), CHUNK_ROWS);
+    int64_t most =
+        taps > CHUNK_TAPS ? TILE_ROWS : at_most(CHUNK_POINTERS / at_least(taps, 1), CHUNK_ROWS);
     job->rows = job->gather.images * product(job->gather.grid);
     if (job->rows == 0) {
         return;
     }
-    job->chunks = at_least((job->rows + most - 1) / most, at_most(wanted, job->rows / (4 * TILE_ROWS)));
-    job->parts = at_most((wanted + job->chunks - 1) / job->chunks, job->groups * panel_count(job->written));
+    job->chunks =
+        at_least((job->rows + most - 1) / most, at_most(wanted, job->rows / (4 * TILE_ROWS)));
+    job->parts =
+        at_most((wanted + job->chunks - 1) / job->chunks, job->groups * panel_count(job->written));
     dirac__team_run(team, job->chunks * job->parts, run_chunk, job);
 }
 
-void KERNEL(conv_forward)(float *y, const float *x, const float *packed, const float *bias, int32_t relu,
-                          const dirac__convolution *s, dirac__team *team)
+void KERNEL(conv_forward)(float *y, const float *x, const float *packed, const float *bias,
+                          int32_t relu, const dirac__convolution *s, dirac__team *team)
 {
     product_job job = {.packed = packed, .bias = bias, .relu = relu, .y = y};
     int64_t zeros = s->groups * padded_channels(s->co) * product(s->kernel) * s->ci;
@@ -209,13 +219,15 @@ static int64_t common_divisor(int64_t a, int64_t b)
 }
 
 /* Dimension d of the phase of pixels p = phase + a * stride: the taps t with p + before - t * dilation divisible by the
- * stride are tap0 + j * tap_step, and read (phase + before - tap0 * dilation) / stride + a - j * tap_step * dilation / stride. */
+ * stride are tap0 + j * tap_step. They read pixel (phase + before - tap0 * dilation) / stride + a of dy, and tap_step *
+ * dilation / stride less for each j. */
 static void backward_dimension(product_job *job, const dirac__convolution *s, int d, int64_t phase)
 {
     int64_t stride = s->stride[d];
     int64_t step = stride / common_divisor(s->dilation[d], stride);
     int64_t tap = 0;
-    while (tap < at_most(step, s->kernel[d]) && (phase + s->before[d] - tap * s->dilation[d]) % stride != 0) {
+    while (tap < at_most(step, s->kernel[d]) &&
+           (phase + s->before[d] - tap * s->dilation[d]) % stride != 0) {
         tap++;
     }
     int32_t none = tap == at_most(step, s->kernel[d]);
@@ -233,8 +245,8 @@ static void backward_dimension(product_job *job, const dirac__convolution *s, in
     job->gather.tap_step[d] = -(step * s->dilation[d] / stride);
 }
 
-void KERNEL(conv_backward_data)(float *dx, const float *dy, const float *packed, const dirac__convolution *s,
-                                dirac__team *team)
+void KERNEL(conv_backward_data)(float *dx, const float *dy, const float *packed,
+                                const dirac__convolution *s, dirac__team *team)
 {
     int64_t zeros = s->groups * padded_channels(s->ci) * product(s->kernel) * s->co;
     int64_t phases[3];
@@ -242,7 +254,8 @@ void KERNEL(conv_backward_data)(float *dx, const float *dy, const float *packed,
         phases[d] = at_most(s->stride[d], s->in[d]);
     }
     for (int64_t index = 0; index < product(phases); index++) {
-        product_job job = {.packed = packed, .y = dx, .groups = s->groups, .summed = s->co, .written = s->ci};
+        product_job job = {
+            .packed = packed, .y = dx, .groups = s->groups, .summed = s->co, .written = s->ci};
         job.gather = (dirac__gather){
             .images = s->n, .channels = s->groups * s->co, .x = dy, .zero = packed + zeros};
         backward_dimension(&job, s, 0, index / phases[2] / phases[1]);

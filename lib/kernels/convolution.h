@@ -86,13 +86,14 @@ typedef struct dirac__gather {
 } dirac__gather;
 
 /* The gather of the forward product, flattened if it can be. */
-void KERNEL(gather_forward)(dirac__gather *gather, const dirac__convolution *shape, const float *x, const float *zero);
+void KERNEL(gather_forward)(dirac__gather *gather, const dirac__convolution *shape, const float *x,
+                            const float *zero);
 
 /* Where row r always reads source row r, makes all images one line: a linear layer's images have one pixel each. */
 void KERNEL(gather_flatten)(dirac__gather *gather);
 
 /* rows[t * stride + r] <- the source row of tap tap0 + t for row row0 + r, t < taps, r < count. */
-void KERNEL(gather_rows)(const float **rows, int64_t stride, const dirac__gather *gather, int64_t row0, int64_t count,
-                         int64_t tap0, int64_t taps);
+void KERNEL(gather_rows)(const float **rows, int64_t stride, const dirac__gather *gather,
+                         int64_t row0, int64_t count, int64_t tap0, int64_t taps);
 
 #endif

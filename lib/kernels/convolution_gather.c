@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Lists of source rows, made run by run: neighbours along w read neighbours, so a tap's valid pixels are one stretch. */
+/* Lists of source rows, made run by run: neighbours along w read neighbours, so that a tap's valid pixels are one
+ * stretch. */
 #include "kernels/convolution.h"
 
-void KERNEL(gather_forward)(dirac__gather *gather, const dirac__convolution *s, const float *x, const float *zero)
+void KERNEL(gather_forward)(dirac__gather *gather, const dirac__convolution *s, const float *x,
+                            const float *zero)
 {
     *gather = (dirac__gather){.images = s->n, .channels = s->groups * s->ci, .x = x, .zero = zero};
     for (int d = 0; d < 3; d++) {
@@ -19,7 +21,8 @@ void KERNEL(gather_forward)(dirac__gather *gather, const dirac__convolution *s, 
 void KERNEL(gather_flatten)(dirac__gather *g)
 {
     for (int d = 0; d < 3; d++) {
-        if (g->taps[d] != 1 || g->first[d] != 0 || g->source[d] != g->grid[d] || (g->step[d] != 1 && g->grid[d] != 1)) {
+        if (g->taps[d] != 1 || g->first[d] != 0 || g->source[d] != g->grid[d] ||
+            (g->step[d] != 1 && g->grid[d] != 1)) {
             return;
         }
     }
@@ -34,8 +37,8 @@ static inline int64_t steps(int64_t a, int64_t b)
 }
 
 /* `count` rows along w from position c on, for one tap whose other coordinates give the source line. */
-static inline void gather_run(const float **rows, const dirac__gather *g, const float *line, int64_t c, int64_t tap,
-                              int64_t count)
+static inline void gather_run(const float **rows, const dirac__gather *g, const float *line,
+                              int64_t c, int64_t tap, int64_t count)
 {
     int64_t from = g->first[2] + c * g->step[2] + tap * g->tap_step[2];
     int64_t begin = at_most(steps(-from, g->step[2]), count);
@@ -56,8 +59,8 @@ static inline void gather_run(const float **rows, const dirac__gather *g, const 
 }
 
 /* The source line that position (a, b) of an image and the taps (ta, tb) read; NULL outside. */
-static inline const float *gather_line(const dirac__gather *g, int64_t image, int64_t a, int64_t b, int64_t ta,
-                                       int64_t tb)
+static inline const float *gather_line(const dirac__gather *g, int64_t image, int64_t a, int64_t b,
+                                       int64_t ta, int64_t tb)
 {
     int64_t d = g->first[0] + a * g->step[0] + ta * g->tap_step[0];
     int64_t h = g->first[1] + b * g->step[1] + tb * g->tap_step[1];
@@ -67,8 +70,8 @@ static inline const float *gather_line(const dirac__gather *g, int64_t image, in
     return g->x + ((image * g->source[0] + d) * g->source[1] + h) * g->source[2] * g->channels;
 }
 
-void KERNEL(gather_rows)(const float **rows, int64_t stride, const dirac__gather *g, int64_t row0, int64_t count,
-                         int64_t tap0, int64_t taps)
+void KERNEL(gather_rows)(const float **rows, int64_t stride, const dirac__gather *g, int64_t row0,
+                         int64_t count, int64_t tap0, int64_t taps)
 {
     int64_t c = row0 % g->grid[2];
     int64_t b = row0 / g->grid[2] % g->grid[1];

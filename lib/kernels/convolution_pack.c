@@ -15,7 +15,8 @@ static size_t packed_size(int64_t groups, int64_t taps, int64_t summed, int64_t 
     size_t zeros = 0;
     if (!dirac__multiply((size_t)groups, (size_t)summed, &zeros) ||
         !dirac__multiply(zeros, (size_t)taps, &size) ||
-        !dirac__multiply(size, (size_t)padded_channels(written), &size) || !dirac__add(size, zeros, &size)) {
+        !dirac__multiply(size, (size_t)padded_channels(written), &size) ||
+        !dirac__add(size, zeros, &size)) {
         return SIZE_MAX;
     }
     return size;
@@ -31,7 +32,7 @@ size_t KERNEL(conv_packed_transposed)(const dirac__convolution *s)
     return packed_size(s->groups, product(s->kernel), s->co, s->ci);
 }
 
-#define PACK_SIZE 128
+#define PACK_SIZE 128 /* numbers of each channel turned at a time */
 
 typedef struct pack_job {
     float *packed;
@@ -41,10 +42,9 @@ typedef struct pack_job {
     int32_t transposed;
 } pack_job;
 
-/* w holds what one of the panel's channels sums in a row, [k][t]. The channels are far apart: PACK_SIZE numbers of each
- * are turned at a time. */
-static void pack_forward(float *packed, const float *w, const float *factors, const pack_job *job, int64_t count,
-                         int64_t width)
+/* w holds what one of the panel's channels sums in a row, [k][t], and the next channel's far away: so block by block. */
+static void pack_forward(float *packed, const float *w, const float *factors, const pack_job *job,
+                         int64_t count, int64_t width)
 {
     float block[PACK_SIZE * PANEL] __attribute__((aligned(64)));
     int64_t all = job->summed * job->taps;
@@ -67,8 +67,8 @@ static void pack_forward(float *packed, const float *w, const float *factors, co
 }
 
 /* The panel's channels are neighbours here; summed ones are filters. */
-static void pack_transposed(float *packed, const float *w, const float *factors, const pack_job *job, int64_t count,
-                            int64_t width)
+static void pack_transposed(float *packed, const float *w, const float *factors,
+                            const pack_job *job, int64_t count, int64_t width)
 {
     for (int64_t k = 0; k < job->summed; k++, w += job->ci * job->taps) {
         for (int64_t t = 0; t < job->taps; t++) {
@@ -95,7 +95,8 @@ static void pack_panel(void *argument, int64_t task, int32_t lane)
     int64_t count = panel_channels(job->written, task % panels);
     int64_t width = panel_width(job->written, task % panels);
     int64_t filter = job->ci * job->taps;
-    float *packed = job->packed + (g * padded_channels(job->written) + first) * job->taps * job->summed;
+    float *packed =
+        job->packed + (g * padded_channels(job->written) + first) * job->taps * job->summed;
     const float *w = job->w + g * job->co * filter;
     const float *scale = job->scale ? job->scale + g * job->co : NULL;
     (void)lane;
@@ -108,15 +109,18 @@ static void pack_panel(void *argument, int64_t task, int32_t lane)
         }
         pack_forward(packed, w + first * filter, factors, job, count, width);
     }
-    for (int64_t j = 0; job->delta && j < count && first + j < job->summed; j++) { /* i == o, both within the group */
-        packed[(job->centre * job->summed + first + j) * width + j] += job->delta[g * job->co + first + j];
+    /* i == o, both within the group */
+    for (int64_t j = 0; job->delta && j < count && first + j < job->summed; j++) {
+        packed[(job->centre * job->summed + first + j) * width + j] +=
+            job->delta[g * job->co + first + j];
     }
 }
 
 static void pack(pack_job *job, const dirac__convolution *s, dirac__team *team)
 {
     job->taps = product(s->kernel);
-    job->centre = (s->kernel[0] / 2 * s->kernel[1] + s->kernel[1] / 2) * s->kernel[2] + s->kernel[2] / 2;
+    job->centre =
+        (s->kernel[0] / 2 * s->kernel[1] + s->kernel[1] / 2) * s->kernel[2] + s->kernel[2] / 2;
     job->ci = s->ci;
     job->co = s->co;
     job->written = job->transposed ? s->ci : s->co;
@@ -133,8 +137,9 @@ void KERNEL(conv_pack)(float *packed, const float *w, const float *scale, const 
     pack(&job, s, team);
 }
 
-void KERNEL(conv_pack_transposed)(float *packed, const float *w, const float *scale, const float *delta,
-                                  const dirac__convolution *s, dirac__team *team)
+void KERNEL(conv_pack_transposed)(float *packed, const float *w, const float *scale,
+                                  const float *delta, const dirac__convolution *s,
+                                  dirac__team *team)
 {
     pack_job job = {.packed = packed, .w = w, .scale = scale, .delta = delta, .transposed = 1};
     pack(&job, s, team);

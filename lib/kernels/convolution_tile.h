@@ -20,17 +20,18 @@
 #define UNROLL _Pragma("GCC unroll 16")
 #endif
 
-/* What a tile of rows x panel sums: source rows [tap * stride + row], to be read from `offset` on; the panel and where in
- * it each tap begins, counted in channels. */
+/* What a tile of rows x panel sums: source rows [tap * stride + row], to be read from `offset` on; the panel, and where
+ * in it each tap begins, counted in channels. */
 typedef struct tile_operands {
     const float *const *rows;
     int64_t stride, offset;
     const float *panel;
     const int64_t *at;
     int64_t taps, channels;
+    int32_t more; /* add to the tile */
 } tile_operands;
 
-/* tile[row][v] += sum over taps t and channels k of rows[t][row][k] panel[t][k][v] */
+/* tile[row][v] (+)= sum over taps t and channels k of rows[t][row][k] panel[t][k][v] */
 static ALWAYS_INLINE void tile_sum(int count, int vectors, float *tile, const tile_operands *o)
 {
     const float *const *rows = o->rows;
@@ -40,7 +41,7 @@ static ALWAYS_INLINE void tile_sum(int count, int vectors, float *tile, const ti
     for (int m = 0; m < count; m++) {
         UNROLL
         for (int v = 0; v < vectors; v++) {
-            sum[m][v] = vec_load(tile + (m * vectors + v) * DIRAC_LANES);
+            sum[m][v] = o->more ? vec_load(tile + (m * vectors + v) * DIRAC_LANES) : (vec){0};
         }
     }
     for (int64_t t = 0; t < o->taps; t++, rows += o->stride) {
@@ -75,9 +76,10 @@ static ALWAYS_INLINE void tile_sum(int count, int vectors, float *tile, const ti
     }
 }
 
-/* g[m][v] += sum over rows r < count of rows[r][offset + m] dy[r][v]; the sum starts at zero. dy rows are one panel wide. */
-static ALWAYS_INLINE void outer_sum(int height, int vectors, float *g, const float *const *rows, int64_t offset,
-                                    const float *dy, int64_t count)
+/* g[m][v] += sum over rows r < count of rows[r][offset + m] dy[r][v], a sum that starts at zero. dy is as wide as the
+ * panel. */
+static ALWAYS_INLINE void outer_sum(int height, int vectors, float *g, const float *const *rows,
+                                    int64_t offset, const float *dy, int64_t count)
 {
     vec sum[OUTER_ROWS][2];
     UNROLL
@@ -90,7 +92,8 @@ static ALWAYS_INLINE void outer_sum(int height, int vectors, float *g, const flo
     for (int64_t r = 0; r < count; r++, dy += vectors * DIRAC_LANES) {
         const float *x = rows[r] + offset;
         vec b[2];
-        __asm__("" : "+r"(x)); /* one pointer: not `height` indices of rows[r], more than there are registers */
+        /* Keeps x one pointer: gcc prefers `height` indices of rows[r], more than there are registers. */
+        __asm__("" : "+r"(x));
         UNROLL
         for (int v = 0; v < vectors; v++) {
             b[v] = vec_load(dy + v * DIRAC_LANES);

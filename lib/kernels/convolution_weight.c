@@ -7,31 +7,36 @@
  * A task sums some channels i and all taps of one panel of o (convolution.h) over one partition of the rows, as
  * [t][i][width]. Few weights have several partitions, by shape alone, whose sums stay in scratch and are added in order
  * at the end; a single partition's is brought into the parameters' order by the task itself. A partition is cut into
- * slices, whose sums start at zero and are added to the partition's. With n slices in a partition an element errs by at most SLICE_ROWS + n + partitions
- * roundings of the sum of |x dy|, instead of one for each row.
+ * slices, whose sums start at zero and are added to the partition's: with n slices in a partition an element errs by at
+ * most SLICE_ROWS + n + partitions roundings of the sum of |x dy|, instead of one for each row.
  */
 #include "base/mem.h"
 #include "kernels/convolution.h"
-
 #include "kernels/convolution_tile.h"
 
 #define SLICE_ROWS 128
+#define JOIN_SIZE 64
 #define MOST_PARTITIONS 16
-#define PARTITION_ROWS 512          /* at least, if there are several */
-#define PARTITION_FLOATS (1 << 18) /* all partitions together take about this much, or one takes more */
-#define PART_FLOATS (1 << 15)      /* about the sum of one task: stays in the cache from slice to slice */
-#define JOIN_SIZE 128
+/* Of each partition, if there are several. */
+#define PARTITION_ROWS 512
+/* All partitions together take at most so much; or there is one, of any size. */
+#define PARTITION_FLOATS (1 << 18)
+/* About the sum of one task, which is to stay in the cache from slice to slice. */
+#define PART_FLOATS (1 << 15)
 
-typedef void outer_function(float *g, const float *const *rows, int64_t offset, const float *dy, int64_t count);
+typedef void outer_function(float *g, const float *const *rows, int64_t offset, const float *dy,
+                            int64_t count);
 
-#define OUTER_INSTANCE(m)                                                                                         \
-    static void outer_##m##_1(float *g, const float *const *rows, int64_t offset, const float *dy, int64_t count) \
-    {                                                                                                             \
-        outer_sum(m, 1, g, rows, offset, dy, count);                                                              \
-    }                                                                                                             \
-    static void outer_##m##_2(float *g, const float *const *rows, int64_t offset, const float *dy, int64_t count) \
-    {                                                                                                             \
-        outer_sum(m, 2, g, rows, offset, dy, count);                                                              \
+#define OUTER_INSTANCE(m)                                                                          \
+    static void outer_##m##_1(float *g, const float *const *rows, int64_t offset, const float *dy, \
+                              int64_t count)                                                       \
+    {                                                                                              \
+        outer_sum(m, 1, g, rows, offset, dy, count);                                               \
+    }                                                                                              \
+    static void outer_##m##_2(float *g, const float *const *rows, int64_t offset, const float *dy, \
+                              int64_t count)                                                       \
+    {                                                                                              \
+        outer_sum(m, 2, g, rows, offset, dy, count);                                               \
     }
 DIRAC__HEIGHTS(OUTER_ROWS, OUTER_INSTANCE)
 
@@ -44,8 +49,8 @@ typedef struct weight_job {
     float *g, *sums;
     int64_t groups, ci, co, taps;
     int64_t rows, partitions, panels;
-    int64_t parts;                           /* of each panel's channels i */
-    int64_t partition_size, part_size;      /* floats; part_size: where lanes have places, else 0 */
+    int64_t parts;                     /* of each panel's channels i */
+    int64_t partition_size, part_size; /* floats; part_size: where lanes have places, else 0 */
 } weight_job;
 
 static int64_t sum_size(const dirac__convolution *s)
@@ -55,7 +60,8 @@ static int64_t sum_size(const dirac__convolution *s)
 
 static int64_t partition_count(const dirac__convolution *s)
 {
-    int64_t count = at_most(PARTITION_FLOATS / sum_size(s), s->n * product(s->out) / PARTITION_ROWS);
+    int64_t count =
+        at_most(PARTITION_FLOATS / sum_size(s), s->n * product(s->out) / PARTITION_ROWS);
     return at_least(at_most(count, MOST_PARTITIONS), 1);
 }
 
@@ -82,16 +88,19 @@ static int32_t by_lane(const dirac__convolution *s)
 size_t KERNEL(conv_weight_scratch)(const dirac__convolution *s)
 {
     size_t size = 0;
-    if (!dirac__multiply((size_t)s->groups * (size_t)padded_channels(s->co), (size_t)product(s->kernel), &size) ||
+    if (!dirac__multiply((size_t)s->groups * (size_t)padded_channels(s->co),
+                         (size_t)product(s->kernel), &size) ||
         !dirac__multiply(size, (size_t)s->ci, &size) || size > SIZE_MAX / 2) {
         return SIZE_MAX;
     }
-    size = by_lane(s) ? (size_t)(DIRAC__MAX_LANES * part_size(s)) : size * (size_t)partition_count(s);
+    size =
+        by_lane(s) ? (size_t)(DIRAC__MAX_LANES * part_size(s)) : size * (size_t)partition_count(s);
     return size + (size_t)(s->groups * s->ci);
 }
 
 /* dy of one panel's channels, filled up to whole vectors. */
-static void copy_panel(float *panel, const float *dy, int64_t stride, int64_t count, int64_t channels, int64_t width)
+static void copy_panel(float *panel, const float *dy, int64_t stride, int64_t count,
+                       int64_t channels, int64_t width)
 {
     for (int64_t r = 0; r < count; r++, dy += stride, panel += width) {
         if (channels == width) {
@@ -124,7 +133,9 @@ static part part_of(const weight_job *job, int64_t index, int32_t lane)
     out.i1 = share(job->ci, job->parts, index % job->parts + 1);
     out.sum = job->sums + lane * job->part_size;
     if (job->part_size == 0) {
-        out.sum += ((out.group * padded_channels(job->co) + out.first) * job->ci + out.i0 * out.width) * job->taps;
+        out.sum +=
+            ((out.group * padded_channels(job->co) + out.first) * job->ci + out.i0 * out.width) *
+            job->taps;
     }
     return out;
 }
@@ -136,8 +147,8 @@ static void add_slice(float *sum, const weight_job *job, const part *q, int64_t 
     int64_t blocks = (height + OUTER_ROWS - 1) / OUTER_ROWS;
     float dy[SLICE_ROWS * PANEL] __attribute__((aligned(64)));
     const float *rows[SLICE_ROWS];
-    copy_panel(dy, job->dy + (row0 * job->groups + q->group) * job->co + q->first, job->groups * job->co, count,
-               q->channels, q->width);
+    copy_panel(dy, job->dy + (row0 * job->groups + q->group) * job->co + q->first,
+               job->groups * job->co, count, q->channels, q->width);
     for (int64_t t = 0; t < job->taps; t++) {
         KERNEL(gather_rows)(rows, count, &job->gather, row0, count, t, 1);
         for (int64_t b = 0; b < blocks; b++) {
@@ -158,7 +169,8 @@ static void join(const weight_job *job, const part *q)
     for (int64_t k = 0; k < (q->i1 - q->i0) * taps; k += JOIN_SIZE) {
         int64_t count = at_most(JOIN_SIZE, (q->i1 - q->i0) * taps - k);
         for (int64_t m = 0; m < count; m++) {
-            const float *from = q->sum + ((k + m) % taps * (q->i1 - q->i0) + (k + m) / taps) * q->width;
+            const float *from =
+                q->sum + ((k + m) % taps * (q->i1 - q->i0) + (k + m) / taps) * q->width;
             for (int64_t j = 0; j < q->width; j += DIRAC_LANES) {
                 vec v = vec_load(from + j);
                 for (int64_t n = 1; n < job->partitions; n++) {
@@ -203,7 +215,8 @@ static void join_part(void *argument, int64_t task, int32_t lane)
 void KERNEL(conv_backward_weight)(float *g, const float *x, const float *dy, float *scratch,
                                   const dirac__convolution *s, dirac__team *team)
 {
-    weight_job job = {.dy = dy, .g = g, .sums = scratch, .groups = s->groups, .ci = s->ci, .co = s->co};
+    weight_job job = {
+        .dy = dy, .g = g, .sums = scratch, .groups = s->groups, .ci = s->ci, .co = s->co};
     int64_t lanes = team ? dirac__team_lanes(team) : 1;
     int64_t wanted = lanes > 1 ? 4 * lanes : 1;
     job.taps = product(s->kernel);
@@ -216,7 +229,8 @@ void KERNEL(conv_backward_weight)(float *g, const float *x, const float *dy, flo
         memset(g, 0, (size_t)(s->groups * s->co * s->ci * job.taps) * sizeof(float));
         return;
     }
-    float *zero = scratch + (by_lane(s) ? DIRAC__MAX_LANES * job.part_size : job.partitions * job.partition_size);
+    float *zero = scratch + (by_lane(s) ? DIRAC__MAX_LANES * job.part_size
+                                        : job.partitions * job.partition_size);
     memset(zero, 0, (size_t)(s->groups * s->ci) * sizeof(float));
     KERNEL(gather_forward)(&job.gather, s, x, zero);
     /* More parts if the team needs them: an element's bits do not depend on its part. */

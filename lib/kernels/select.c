@@ -33,8 +33,7 @@ const dirac__kernels *const dirac__kernel_tables[] = {
 #ifdef DIRAC_HAVE_AARCH64
     &dirac__aarch64_table,
 #endif
-    &dirac__scalar_table,
-    NULL,
+    &dirac__scalar_table,  NULL,
 };
 
 const dirac__kernels *dirac__kernels_best(void)

@@ -8,7 +8,7 @@
 
 #include "layers/planning.h"
 
-/* FROZEN is how the net was built; a pass goes by pass->frozen alone. */
+/* FROZEN may change after build, between passes; a backward goes by what its forward saw. */
 enum { EPSILON, MOMENTUM, FROZEN, COUNT };
 enum { WEIGHT, BIAS, RUNNING_MEAN, RUNNING_VAR };
 
@@ -144,8 +144,9 @@ static int32_t forward_training(const dirac__pass *pass)
     float *s = dirac__take(&at, (size_t)c, sizeof(float));
     float *t = dirac__take(&at, (size_t)c, sizeof(float));
     const float *mean = pass->parameters[RUNNING_MEAN], *var = pass->parameters[RUNNING_VAR];
-    *saved.fixed = pass->frozen;
-    if (!pass->frozen) {
+    const bool frozen = dirac__int(pass->layer, FROZEN) != 0;
+    *saved.fixed = frozen;
+    if (!frozen) {
         if (rows == 1) {
             char text[64];
             return dirac__fail(DIRAC_ERR_SHAPE,

@@ -125,7 +125,6 @@ typedef struct dirac__pass {
     const dirac__shape *in;
     dirac__shape out;
     bool training;
-    bool frozen; /* batch norm: use the running statistics in training too */
     bool strict, blas;
     bool relu;   /* forward: also y = max(y, 0) (only kinds with FUSES_RELU) */
     const float *const *x;

@@ -63,7 +63,6 @@ static int32_t forward_step(dirac_session *s, const dirac_node *node)
 {
     dirac__step *step = &s->plan.steps[node->id];
     step->pass.n = s->n;
-    step->pass.frozen = node->frozen;
     step->pass.scratch = dirac__block_at(s, step->forward_scratch);
     step->pass.random = dirac__random_stream(s->seed, node->name, s->draws);
     if (step->skipped)

@@ -25,7 +25,7 @@ CASES = {
         image=(3, 16, 16), batch=16, steps=120, rate=0.05, folded=True),
     'fold_imagenet_18': dict(
         net=dict(model='diracnet_imagenet', depth=18, width=0.05, classes=6, form=NORMALIZED, bottleneck=0),
-        image=(3, 64, 64), batch=12, steps=100, rate=0.05, folded=False),
+        image=(3, 32, 48), batch=24, steps=100, rate=0.05, folded=False),
 }
 SEEDS = {}
 TESTED = 8

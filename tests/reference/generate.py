@@ -47,7 +47,7 @@ def sgd_notes(name):
 
 def net_notes(name):
     case = cases_nets.CASES[name]
-    return {'net': words(case['net']), 'sgd': case['sgd'], 'steps': str(cases_nets.STEPS)}
+    return {'net': words(case['net']), 'sgd': case['sgd'] or ''}
 
 
 def fold_notes(name):

@@ -5,8 +5,8 @@
 
 #include "kernels/kernels.h"
 
-/* Beside each result stands its magnitude, the sum of the absolute values of what was added: rounding errors are bounded
- * by a multiple of it. Weights come as value and magnitude too. Results are overwritten. */
+/* Beside each result stands its magnitude, the sum of the absolute values of what was added: rounding errors are
+ * bounded by a multiple of it. Weights come as value and magnitude too. Results are overwritten. */
 typedef struct twin_number {
     double value, magnitude;
 } twin_number;
@@ -16,7 +16,9 @@ void twin_effective(twin_number *what, const float *w, const float *scale, const
                     const dirac__convolution *s);
 void twin_forward(twin_number *y, const float *x, const twin_number *what, const float *bias,
                   const dirac__convolution *s);
-void twin_backward_data(twin_number *dx, const float *dy, const twin_number *what, const dirac__convolution *s);
-void twin_backward_weight(twin_number *g, const float *x, const float *dy, const dirac__convolution *s);
+void twin_backward_data(twin_number *dx, const float *dy, const twin_number *what,
+                        const dirac__convolution *s);
+void twin_backward_weight(twin_number *g, const float *x, const float *dy,
+                          const dirac__convolution *s);
 
 #endif

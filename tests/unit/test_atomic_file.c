@@ -43,6 +43,7 @@ static struct {
     int rename_error;
     int full; /* a descriptor of /dev/full to write to instead, or -1 */
     int writes, fsyncs;
+    int first_mode; /* what fchmod() found */
 } fault;
 
 static void faults_off(void)
@@ -92,6 +93,13 @@ int fsync(int fd)
         }
     }
     return (int)syscall(SYS_fsync, fd);
+}
+
+int fchmod(int fd, mode_t mode)
+{
+    struct stat found;
+    fault.first_mode = fstat(fd, &found) == 0 ? (int)(found.st_mode & 07777) : -1;
+    return (int)syscall(SYS_fchmod, fd, mode);
 }
 
 int renameat(int from_directory, const char *from, int to_directory, const char *to)
@@ -240,6 +248,7 @@ static void test_replace(void **state)
         assert_int_equal(save("./old", "new, and longer than the old"), DIRAC_OK);
         assert_file("old", "new, and longer than the old");
         assert_int_equal(permissions("old"), modes[i]);
+        assert_int_equal(fault.first_mode, 0600); /* at no time open to more than the old file */
     }
     assert_int_equal(count_entries("."), 1);
 }

@@ -95,17 +95,20 @@ static float *channels_last(const float *from, int64_t n, int64_t c, int64_t pix
 
 static void describe(const char *what, const char *table, const dirac__convolution *s)
 {
-    print_error("%s, %s: n %d groups %d ci %d co %d", what, table, (int)s->n, (int)s->groups, (int)s->ci, (int)s->co);
+    print_error("%s, %s: n %d groups %d ci %d co %d", what, table, (int)s->n, (int)s->groups,
+                (int)s->ci, (int)s->co);
     for (int d = 0; d < 3; d++) {
-        print_error(" | in %d out %d kernel %d stride %d dilation %d before %d", (int)s->in[d], (int)s->out[d],
-                    (int)s->kernel[d], (int)s->stride[d], (int)s->dilation[d], (int)s->before[d]);
+        print_error(" | in %d out %d kernel %d stride %d dilation %d before %d", (int)s->in[d],
+                    (int)s->out[d], (int)s->kernel[d], (int)s->stride[d], (int)s->dilation[d],
+                    (int)s->before[d]);
     }
     print_error("\n");
 }
 
 /* got (N, S, C) lies within `roundings` UNIT of the twin's (N, C, S). */
-static void compare(const char *what, const char *table, const dirac__convolution *s, const float *got,
-                    const twin_number *twin, int64_t n, int64_t c, int64_t pixels, double roundings, int32_t relu)
+static void compare(const char *what, const char *table, const dirac__convolution *s,
+                    const float *got, const twin_number *twin, int64_t n, int64_t c, int64_t pixels,
+                    double roundings, int32_t relu)
 {
     for (int64_t i = 0; i < n * c * pixels; i++) {
         int64_t at = (i / pixels / c * pixels + i % pixels) * c + i / pixels % c;
@@ -113,7 +116,8 @@ static void compare(const char *what, const char *table, const dirac__convolutio
         double bound = roundings * UNIT * twin[i].magnitude + 1e-37;
         if (!(fabs(got[at] - expected) <= bound)) {
             describe(what, table, s);
-            fail_msg("element %d: %g, expected %g within %g", (int)i, (double)got[at], expected, bound);
+            fail_msg("element %d: %g, expected %g within %g", (int)i, (double)got[at], expected,
+                     bound);
         }
     }
 }
@@ -121,7 +125,7 @@ static void compare(const char *what, const char *table, const dirac__convolutio
 typedef struct problem {
     dirac__convolution s;
     float *w, *scale, *delta, *bias;
-    float *x, *dy;            /* channels-last */
+    float *x, *dy;           /* channels-last */
     twin_number *y, *dx, *g; /* (N, C, D, H, W) */
     int32_t relu;
 } problem;
@@ -249,8 +253,8 @@ static void check_shape(const dirac__convolution *s)
 }
 
 /* One dimension: the output size follows from the padding, which need not be the same before and after. */
-static void set_dimension(dirac__convolution *s, int d, int64_t in, int64_t kernel, int64_t stride, int64_t dilation,
-                          int64_t before, int64_t after)
+static void set_dimension(dirac__convolution *s, int d, int64_t in, int64_t kernel, int64_t stride,
+                          int64_t dilation, int64_t before, int64_t after)
 {
     int64_t span = (kernel - 1) * dilation + 1;
     if (in + before + after < span) {
@@ -280,22 +284,25 @@ static void test_random_shapes(void **state)
         dirac__convolution s;
         int dimensions = 1 + (int)draw(3);
         int64_t longest = dimensions == 1 ? 40 : dimensions == 2 ? 11 : 5;
-        set_channels(&s, 1 + draw(5), draw(3) ? 1 : 1 + draw(4), channels[draw(7)], channels[draw(7)]);
+        set_channels(&s, 1 + draw(5), draw(3) ? 1 : 1 + draw(4), channels[draw(7)],
+                     channels[draw(7)]);
         for (int d = 3 - dimensions; d < 3; d++) {
             int64_t kernel = 1 + draw(dimensions == 3 ? 4 : 5);
             int64_t dilation = draw(3) ? 1 : 1 + draw(3);
             uint32_t padding = (uint32_t)((kernel - 1) * dilation + 2);
-            set_dimension(&s, d, 1 + draw((uint32_t)longest), kernel, 1 + draw(3), dilation, draw(padding),
-                          draw(padding));
+            set_dimension(&s, d, 1 + draw((uint32_t)longest), kernel, 1 + draw(3), dilation,
+                          draw(padding), draw(padding));
         }
         check_shape(&s);
     }
 }
 
-/* A linear layer: one pixel, images as rows; 10 classes and 1000; more rows than a tile; one row. */
+/* A linear layer: one pixel, images as rows; 10 classes and 1000; more rows than a tile; one row; a weight gradient so
+ * large that lanes have places for it. */
 static void test_linear(void **state)
 {
-    static const int64_t sizes[][3] = {{1, 640, 10}, {5, 16, 1000}, {67, 33, 10}, {128, 7, 3}, {1, 1, 1}, {37, 100, 64}};
+    static const int64_t sizes[][3] = {{1, 640, 10}, {5, 16, 1000}, {67, 33, 10},   {128, 7, 3},
+                                       {1, 1, 1},    {37, 100, 64}, {150, 16, 2100}};
     (void)state;
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         dirac__convolution s;
@@ -308,7 +315,8 @@ static void test_fixed_shapes(void **state)
 {
     dirac__convolution s;
     (void)state;
-    set_channels(&s, 3, 1, 48, 80); /* several panels and blocks, several partitions of the weight gradient */
+    set_channels(&s, 3, 1, 48,
+                 80); /* several panels and blocks, several partitions of the weight gradient */
     set_dimension(&s, 1, 17, 3, 1, 1, 1, 1);
     set_dimension(&s, 2, 32, 3, 1, 1, 1, 1);
     check_shape(&s);
@@ -323,7 +331,8 @@ static void test_fixed_shapes(void **state)
     set_channels(&s, 2, 5, 1, 3); /* depthwise with three filters each */
     set_dimension(&s, 2, 21, 4, 1, 2, 3, 3);
     check_shape(&s);
-    set_channels(&s, 2, 1, 2, 3); /* more taps than are gathered at once, most of them in the padding */
+    set_channels(&s, 2, 1, 2,
+                 3); /* more taps than are gathered at once, most of them in the padding */
     set_dimension(&s, 1, 9, 13, 1, 1, 6, 6);
     set_dimension(&s, 2, 9, 17, 2, 1, 8, 8);
     check_shape(&s);
@@ -337,7 +346,8 @@ static void test_fixed_shapes(void **state)
     set_channels(&s, 3, 1, 4, 4); /* one output pixel from stride 7: flat, though strided */
     set_dimension(&s, 2, 1, 1, 7, 1, 0, 0);
     check_shape(&s);
-    set_channels(&s, 2, 1, 2, 2); /* dilation and stride with a common divisor; all padding on one side */
+    set_channels(&s, 2, 1, 2,
+                 2); /* dilation and stride with a common divisor; all padding on one side */
     set_dimension(&s, 1, 13, 3, 4, 2, 4, 0);
     set_dimension(&s, 2, 13, 3, 2, 4, 0, 8);
     check_shape(&s);
@@ -347,7 +357,8 @@ static void test_fixed_shapes(void **state)
 }
 
 /* Image `index` of the batch alone gives the bits it has inside the batch, forward and at the input. */
-static void check_alone(const dirac__kernels *k, const problem *p, const float *y, const float *dx, int64_t index)
+static void check_alone(const dirac__kernels *k, const problem *p, const float *y, const float *dx,
+                        int64_t index)
 {
     problem one = *p;
     one.s.n = 1;
@@ -492,6 +503,27 @@ static void test_selection(void **state)
     }
 }
 
+/* A plan asks for the largest batch and then runs smaller ones. */
+static void test_scratch_grows_with_batch(void **state)
+{
+    static const int64_t channels[][2] = {{3, 16},    {16, 16},   {64, 64},  {160, 160},
+                                          {640, 640}, {16, 4096}, {1000, 10}};
+    (void)state;
+    for (size_t t = 0; dirac__kernel_tables[t]; t++) {
+        for (size_t i = 0; i < sizeof channels / sizeof *channels; i++) {
+            size_t last = 0;
+            for (int64_t n = 1; n < 3000; n += 1 + n / 3) {
+                dirac__convolution s;
+                set_channels(&s, n, 1, channels[i][0], channels[i][1]);
+                set_dimension(&s, 2, 9, 3, 1, 1, 1, 1);
+                size_t size = dirac__kernel_tables[t]->conv_weight_scratch(&s);
+                assert_true(size >= last);
+                last = size;
+            }
+        }
+    }
+}
+
 static int start_teams(void **state)
 {
     (void)state;
@@ -521,6 +553,7 @@ int main(void)
         cmocka_unit_test(test_batch_independence),
         cmocka_unit_test(test_delta_is_identity),
         cmocka_unit_test(test_relu_keeps_nan),
+        cmocka_unit_test(test_scratch_grows_with_batch),
         cmocka_unit_test(test_selection),
     };
     return cmocka_run_group_tests(tests, start_teams, stop_teams);

@@ -192,9 +192,9 @@ static void frozen_uses_the_state(kernel_run *run)
         sums[2][CHANNELS] = {{0}};
     norm_make(&t, run);
     t.b.gradients[0] = t.gradients[0]; /* the bias is not trained */
-    t.b.pass.frozen = true;
+    assert_int_equal(dirac__layer_set_int(&t.b.layer, "n", "frozen", 1), DIRAC_OK);
     assert_int_equal(t.b.layer.kind->forward(&t.b.pass), DIRAC_OK);
-    t.b.pass.frozen = false;
+    assert_int_equal(dirac__layer_set_int(&t.b.layer, "n", "frozen", 0), DIRAC_OK);
     assert_int_equal(t.b.layer.kind->backward(&t.b.pass), DIRAC_OK);
     for (int i = 0; i < ROWS * CHANNELS; i++) {
         const int c = i % CHANNELS;
@@ -231,7 +231,7 @@ static void one_value_cannot_train(kernel_run *run)
     assert_string_equal(dirac_error_message(),
                         "layer \"n\": batch norm cannot train with one value a channel, its input "
                         "is one image of (2); give it more images or freeze it");
-    b.pass.frozen = true;
+    assert_int_equal(dirac__layer_set_int(&b.layer, "n", "frozen", 1), DIRAC_OK);
     assert_int_equal(b.layer.kind->forward(&b.pass), DIRAC_OK);
     assert_true(fabs(y[1] - 2 / sqrt(1 + 1e-5)) < 4 * ROUNDING);
     bench_free(&b);

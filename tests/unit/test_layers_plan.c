@@ -233,6 +233,9 @@ static void sizes_beyond_the_machine_are_refused(void **state)
     const dirac__shape plane = image(1024, 1 << 20, 1 << 20);
     check_refused(&cost, &plane, DIRAC_ERR_LIMIT,
                   "layer \"n\": one image takes more than 9223372036854775807 multiply-adds");
+    const dirac__shape less = image(1024, 1 << 17, 1 << 16); /* 2^33 outputs: 2^63 products */
+    check_refused(&cost, &less, DIRAC_ERR_LIMIT,
+                  "layer \"n\": one image takes more than 9223372036854775807 multiply-adds");
     /* an image fits, the batch does not */
     dirac__layer relu = make(&dirac__kind_relu, -1);
     dirac__layer_plan plan = plan_of(&relu, &big);

@@ -243,7 +243,7 @@ static int assert_batch_norm(const dirac_net *net, const char *prefix)
 {
     static const char *const parts[] = {"weight", "bias", "running_mean", "running_var"};
     for (int i = 0; i < 4; i++) {
-        char name[64];
+        char name[80];
         snprintf(name, sizeof name, "%s.%s", prefix, parts[i]);
         assert_tensor(net, name);
     }

@@ -1,0 +1,374 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Winograd forward and its gradient at the input (winograd.h): y = A' [sum_i U_i . (B' x_i B)] A for tiles of 4x4.
+ *
+ * A block of tiles is turned into 36 matrices V[e] of tiles x channels, multiplied with the 36 packed weight matrices
+ * U[e] of channels x panels by the micro-kernel of the direct convolution, and the products M[e] are turned back. V and M
+ * of a block are one lane's scratch; a block is as large as its cache allows, but large enough that U, read once a
+ * block, is worth it. The gradient at the input is the same product with filters turned by 180 degrees and in and out
+ * channels exchanged.
+ */
+#include "kernels/winograd.h"
+
+#include "base/mem.h"
+#include "kernels/convolution_tile.h"
+
+#define BLOCK_FLOATS (160 * 1024) /* of V and M together, what a second-level cache holds */
+#define LEAST_TILES 48            /* of a block whose weights are larger than that cache */
+#define MOST_TILES 192
+
+/* ---- tilings ---- */
+
+static int64_t tiles_over(int64_t size)
+{
+    return (size + WINOGRAD_OUT - 1) / WINOGRAD_OUT;
+}
+
+static dirac__tiling make_tiling(int64_t n, const int64_t source[3], const int64_t target[3], int64_t top, int64_t left)
+{
+    dirac__tiling t = {.high = tiles_over(target[1]), .wide = tiles_over(target[2])};
+    t.count = n * t.high * t.wide;
+    for (int d = 0; d < 2; d++) {
+        t.source[d] = source[d + 1];
+        t.target[d] = target[d + 1];
+    }
+    t.before[0] = top;
+    t.before[1] = left;
+    return t;
+}
+
+dirac__tiling KERNEL(tiling_forward)(const dirac__convolution *s)
+{
+    return make_tiling(s->n, s->in, s->out, s->before[1], s->before[2]);
+}
+
+dirac__tiling KERNEL(tiling_backward)(const dirac__convolution *s)
+{
+    return make_tiling(s->n, s->out, s->in, 2 - s->before[1], 2 - s->before[2]);
+}
+
+/* ---- transforms of blocks ---- */
+
+/* Where the 6x6 inputs of a tile are: a pixel, or zeros outside. */
+static void tile_sources(const float *rows[WINOGRAD_POINTS], const float *x, const float *zero, int64_t channels,
+                         const dirac__tiling *tiling, int64_t tile)
+{
+    const int64_t image = tile / (tiling->high * tiling->wide);
+    const int64_t top = tile / tiling->wide % tiling->high * WINOGRAD_OUT - tiling->before[0];
+    const int64_t left = tile % tiling->wide * WINOGRAD_OUT - tiling->before[1];
+    for (int64_t i = 0; i < WINOGRAD_IN; i++) {
+        const int64_t h = top + i;
+        const float *line = x + ((image * tiling->source[0] + h) * tiling->source[1] + left) * channels;
+        for (int64_t j = 0; j < WINOGRAD_IN; j++) {
+            const int inside = h >= 0 && h < tiling->source[0] && left + j >= 0 && left + j < tiling->source[1];
+            rows[i * WINOGRAD_IN + j] = inside ? line + j * channels : zero;
+        }
+    }
+}
+
+static ALWAYS_INLINE void transform_input(float *v, int64_t stride, const float *const rows[WINOGRAD_POINTS], int64_t c)
+{
+    vec middle[WINOGRAD_IN][WINOGRAD_IN]; /* [column][point of the rows] */
+    UNROLL
+    for (int j = 0; j < WINOGRAD_IN; j++) {
+        vec column[WINOGRAD_IN];
+        UNROLL
+        for (int i = 0; i < WINOGRAD_IN; i++) {
+            column[i] = vec_load(rows[i * WINOGRAD_IN + j] + c);
+        }
+        input_transform(middle[j], column);
+    }
+    UNROLL
+    for (int i = 0; i < WINOGRAD_IN; i++) {
+        vec row[WINOGRAD_IN], out[WINOGRAD_IN];
+        UNROLL
+        for (int j = 0; j < WINOGRAD_IN; j++) {
+            row[j] = middle[j][i];
+        }
+        input_transform(out, row);
+        UNROLL
+        for (int j = 0; j < WINOGRAD_IN; j++) {
+            vec_store(v + (i * WINOGRAD_IN + j) * stride + c, out[j]);
+        }
+    }
+}
+
+void KERNEL(winograd_inputs)(float *v, int64_t stride, const float *x, const float *zero, int64_t channels,
+                             const dirac__tiling *tiling, int64_t t0, int64_t count)
+{
+    for (int64_t t = 0; t < count; t++, v += channels) {
+        const float *rows[WINOGRAD_POINTS];
+        tile_sources(rows, x, zero, channels, tiling, t0 + t);
+        for (int64_t c = 0; c < channels; c += DIRAC_LANES) {
+            transform_input(v, stride, rows, c);
+        }
+    }
+}
+
+/* ---- weights ---- */
+
+int64_t KERNEL(winograd_matrix_size)(int64_t summed, int64_t written)
+{
+    return WINOGRAD_POINTS * padded_channels(written) * summed;
+}
+
+static size_t packed_size(int64_t summed, int64_t written)
+{
+    size_t size;
+    if (!dirac__multiply((size_t)padded_channels(written), (size_t)summed, &size) || size > SIZE_MAX / 64) {
+        return SIZE_MAX;
+    }
+    return size * WINOGRAD_POINTS + (size_t)summed;
+}
+
+size_t KERNEL(winograd_packed)(const dirac__convolution *s)
+{
+    return packed_size(s->ci, s->co);
+}
+
+size_t KERNEL(winograd_packed_transposed)(const dirac__convolution *s)
+{
+    return packed_size(s->co, s->ci);
+}
+
+typedef struct pack_job {
+    const float *w, *scale, *delta;
+    float *packed;
+    int64_t ci, co, summed, written;
+    int32_t transposed;
+} pack_job;
+
+/* Tap (i, j) of the filters from summed channel k to `lanes` written channels from `first` on. */
+static void load_taps(vec taps[9], const pack_job *job, int64_t k, int64_t first, int64_t lanes)
+{
+    memset(taps, 0, 9 * sizeof *taps);
+    for (int64_t l = 0; l < lanes; l++) {
+        const int64_t o = job->transposed ? k : first + l, i = job->transposed ? first + l : k;
+        const float *filter = job->w + (o * job->ci + i) * 9;
+        const float scale = job->scale == NULL ? 1.0f : job->scale[o];
+        const float delta = job->delta == NULL || o != i ? 0.0f : job->delta[o];
+        for (int t = 0; t < 9; t++) {
+            taps[job->transposed ? 8 - t : t][l] = scale * filter[t] + (t == 4 ? delta : 0.0f);
+        }
+    }
+}
+
+/* All summed channels of one panel. */
+static void pack_panel(void *argument, int64_t p, int32_t lane)
+{
+    const pack_job *job = argument;
+    const int64_t width = panel_width(job->written, p), channels = panel_channels(job->written, p);
+    const int64_t stride = padded_channels(job->written) * job->summed;
+    (void)lane;
+    for (int64_t k = 0; k < job->summed; k++) {
+        for (int64_t j = 0; j < width; j += DIRAC_LANES) {
+            float *to = job->packed + p * PANEL * job->summed + k * width + j;
+            vec taps[9], middle[3][6];
+            load_taps(taps, job, k, p * PANEL + j, at_most(channels - j, DIRAC_LANES));
+            for (int x = 0; x < 3; x++) {
+                const vec column[3] = {taps[x], taps[3 + x], taps[6 + x]};
+                weight_transform(middle[x], column);
+            }
+            for (int i = 0; i < WINOGRAD_IN; i++) {
+                const vec row[3] = {middle[0][i], middle[1][i], middle[2][i]};
+                vec out[6];
+                weight_transform(out, row);
+                for (int x = 0; x < WINOGRAD_IN; x++) {
+                    vec_store(to + (i * WINOGRAD_IN + x) * stride, out[x]);
+                }
+            }
+        }
+    }
+}
+
+static void pack(pack_job *job, dirac__team *team)
+{
+    dirac__team_run(team, panel_count(job->written), pack_panel, job);
+    memset(job->packed + KERNEL(winograd_matrix_size)(job->summed, job->written), 0,
+           (size_t)job->summed * sizeof(float));
+}
+
+void KERNEL(winograd_pack)(float *packed, const float *w, const float *scale, const float *delta,
+                           const dirac__convolution *s, dirac__team *team)
+{
+    pack_job job = {w, scale, delta, packed, s->ci, s->co, s->ci, s->co, 0};
+    pack(&job, team);
+}
+
+void KERNEL(winograd_pack_transposed)(float *packed, const float *w, const float *scale, const float *delta,
+                                      const dirac__convolution *s, dirac__team *team)
+{
+    pack_job job = {w, scale, delta, packed, s->ci, s->co, s->co, s->ci, 1};
+    pack(&job, team);
+}
+
+/* ---- the product ---- */
+
+typedef struct product_job {
+    const float *x, *packed, *zero, *bias;
+    float *y, *scratch;
+    int32_t relu;
+    int64_t summed, written;
+    dirac__tiling tiling;
+    int64_t blocks, most; /* of tiles; tiles of the largest */
+} product_job;
+
+static int64_t block_tiles(int64_t summed, int64_t written)
+{
+    const int64_t fitting = BLOCK_FLOATS / (WINOGRAD_POINTS * (summed + padded_channels(written)));
+    const int64_t least = WINOGRAD_POINTS * summed * written > BLOCK_FLOATS ? LEAST_TILES : TILE_ROWS;
+    return at_most(at_least(fitting, least), MOST_TILES);
+}
+
+static size_t lane_floats(int64_t summed, int64_t written)
+{
+    /* and a line of the cache between matrices, lest 36 streams meet in one set */
+    return (size_t)(WINOGRAD_POINTS * (MOST_TILES < block_tiles(summed, written) ? MOST_TILES : block_tiles(summed, written)) *
+                        (summed + padded_channels(written)) + 2 * WINOGRAD_POINTS * 16);
+}
+
+size_t KERNEL(winograd_scratch)(const dirac__convolution *s, int32_t lanes)
+{
+    const size_t forward = lane_floats(s->ci, s->co), backward = lane_floats(s->co, s->ci);
+    return (size_t)lanes * (forward > backward ? forward : backward);
+}
+
+/* M[e] <- V[e] U[e] for all e. */
+static void multiply(float *m, int64_t m_stride, const float *v, int64_t v_stride, const product_job *job,
+                     int64_t count)
+{
+    const int64_t blocks = (count + TILE_ROWS - 1) / TILE_ROWS, zero = 0;
+    for (int64_t e = 0; e < WINOGRAD_POINTS; e++) {
+        for (int64_t p = 0; p < panel_count(job->written); p++) {
+            const int64_t width = panel_width(job->written, p);
+            float *to = m + e * m_stride + p * PANEL * count;
+            tile_operands o = {.stride = TILE_ROWS, .at = &zero, .taps = 1, .channels = job->summed};
+            o.panel = job->packed + (e * padded_channels(job->written) + p * PANEL) * job->summed;
+            for (int64_t b = 0; b < blocks; b++) {
+                const int64_t r = share(count, blocks, b), rows = share(count, blocks, b + 1) - r;
+                const float *row[TILE_ROWS];
+                for (int64_t i = 0; i < rows; i++) {
+                    row[i] = v + e * v_stride + (r + i) * job->summed;
+                }
+                o.rows = row;
+                KERNEL(tiles)[rows - 1][width > DIRAC_LANES](to + r * width, &o);
+            }
+        }
+    }
+}
+
+/* A' m A of one tile and vector of channels; m at e * stride. */
+static ALWAYS_INLINE void transform_output(vec out[4][4], const float *m, int64_t stride)
+{
+    vec middle[WINOGRAD_IN][WINOGRAD_OUT]; /* [column][output row] */
+    UNROLL
+    for (int j = 0; j < WINOGRAD_IN; j++) {
+        vec column[WINOGRAD_IN];
+        UNROLL
+        for (int i = 0; i < WINOGRAD_IN; i++) {
+            column[i] = vec_load(m + (i * WINOGRAD_IN + j) * stride);
+        }
+        output_transform(middle[j], column);
+    }
+    UNROLL
+    for (int i = 0; i < WINOGRAD_OUT; i++) {
+        vec row[WINOGRAD_IN];
+        UNROLL
+        for (int j = 0; j < WINOGRAD_IN; j++) {
+            row[j] = middle[j][i];
+        }
+        output_transform(out[i], row);
+    }
+}
+
+static ALWAYS_INLINE vec finish(vec v, vec bias, int32_t relu)
+{
+    typedef int32_t mask __attribute__((vector_size(DIRAC_LANES * 4)));
+    v += bias;
+    return relu ? (vec)((mask)v & ~(mask)(v < (vec){0})) : v; /* NaN stays */
+}
+
+/* Writes the outputs of one tile for one vector of channels, those that lie inside. */
+static void store_tile(const product_job *job, int64_t tile, const vec out[4][4], int64_t first, int64_t lanes)
+{
+    const dirac__tiling *t = &job->tiling;
+    const int64_t image = tile / (t->high * t->wide);
+    const int64_t top = tile / t->wide % t->high * WINOGRAD_OUT, left = tile % t->wide * WINOGRAD_OUT;
+    const int64_t high = at_most(WINOGRAD_OUT, t->target[0] - top), wide = at_most(WINOGRAD_OUT, t->target[1] - left);
+    vec bias = {0};
+    if (job->bias != NULL) {
+        memcpy(&bias, job->bias + first, (size_t)lanes * sizeof(float));
+    }
+    for (int64_t i = 0; i < high; i++) {
+        float *to = job->y + ((image * t->target[0] + top + i) * t->target[1] + left) * job->written + first;
+        for (int64_t j = 0; j < wide; j++, to += job->written) {
+            const vec v = finish(out[i][j], bias, job->relu);
+            if (lanes == DIRAC_LANES) {
+                vec_store(to, v);
+            } else {
+                memcpy(to, &v, (size_t)lanes * sizeof(float));
+            }
+        }
+    }
+}
+
+static void run_block(void *argument, int64_t block, int32_t lane)
+{
+    const product_job *job = argument;
+    const int64_t t0 = share(job->tiling.count, job->blocks, block);
+    const int64_t count = share(job->tiling.count, job->blocks, block + 1) - t0;
+    const int64_t v_stride = count * job->summed + 16, m_stride = count * padded_channels(job->written) + 16;
+    float *v = job->scratch + (size_t)lane * lane_floats(job->summed, job->written), *m = v + WINOGRAD_POINTS * v_stride;
+    KERNEL(winograd_inputs)(v, v_stride, job->x, job->zero, job->summed, &job->tiling, t0, count);
+    multiply(m, m_stride, v, v_stride, job, count);
+    for (int64_t t = 0; t < count; t++) {
+        for (int64_t p = 0; p < panel_count(job->written); p++) {
+            const int64_t width = panel_width(job->written, p), channels = panel_channels(job->written, p);
+            for (int64_t j = 0; j < width; j += DIRAC_LANES) {
+                vec out[4][4];
+                transform_output(out, m + p * PANEL * count + t * width + j, m_stride);
+                store_tile(job, t0 + t, (const vec(*)[4])out, p * PANEL + j, at_most(channels - j, DIRAC_LANES));
+            }
+        }
+    }
+}
+
+/* Blocks do not change an element's bits, so the team's size may decide about them. */
+static void run_product(product_job *job, dirac__team *team)
+{
+    const int64_t lanes = team != NULL ? dirac__team_lanes(team) : 1;
+    const int64_t most = block_tiles(job->summed, job->written);
+    job->blocks = at_least((job->tiling.count + most - 1) / most, at_most(lanes, job->tiling.count));
+    dirac__team_run(team, job->blocks, run_block, job);
+}
+
+void KERNEL(winograd_forward)(float *y, const float *x, const float *packed, const float *bias, int32_t relu,
+                              float *scratch, const dirac__convolution *s, dirac__team *team)
+{
+    product_job job = {.x = x, .packed = packed, .bias = bias, .relu = relu, .y = y, .scratch = scratch,
+                       .summed = s->ci, .written = s->co, .tiling = KERNEL(tiling_forward)(s)};
+    job.zero = packed + KERNEL(winograd_matrix_size)(s->ci, s->co);
+    run_product(&job, team);
+}
+
+void KERNEL(winograd_backward_data)(float *dx, const float *dy, const float *packed, float *scratch,
+                                    const dirac__convolution *s, dirac__team *team)
+{
+    product_job job = {.x = dy, .packed = packed, .y = dx, .scratch = scratch, .summed = s->co, .written = s->ci,
+                       .tiling = KERNEL(tiling_backward)(s)};
+    job.zero = packed + KERNEL(winograd_matrix_size)(s->co, s->ci);
+    run_product(&job, team);
+}
+
+/* ---- where it is used ---- */
+
+int32_t KERNEL(winograd_fits)(const dirac__convolution *s)
+{
+    int32_t fits = s->groups == 1 && s->in[0] == 1 && s->kernel[0] == 1 && s->ci % DIRAC_LANES == 0 &&
+                   s->co % DIRAC_LANES == 0;
+    for (int d = 0; d < 3; d++) {
+        fits = fits && s->stride[d] == 1 && s->dilation[d] == 1 && (d == 0 || (s->kernel[d] == 3 && s->before[d] <= 2));
+    }
+    /* The transformed weights are four times as many: they must be used often enough. */
+    return fits && s->n * tiles_over(s->out[1]) * tiles_over(s->out[2]) >= 16;
+}
