@@ -163,6 +163,7 @@ int32_t dirac_session_clear_gradients(dirac_session *session)
 {
     CHECK(check_training(session, __func__));
     memset(dirac__block_at(session, session->plan.gradients), 0, session->net->n_trained * sizeof(float));
+    dirac__pending_drop_spoiled(session); /* so that training goes on after a batch that a step refused */
     session->backward_done = false;
     return DIRAC_OK;
 }

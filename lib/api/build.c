@@ -10,7 +10,7 @@ static bool is_sound(const dirac_net *net)
 {
     if (net == NULL)
         dirac__fail(DIRAC_ERR_ARGUMENT, "the net is NULL");
-    return net != NULL && net->status == DIRAC_OK;
+    return net != NULL && dirac__net_stuck(net) == DIRAC_OK;
 }
 
 /* Adds a node and sticks a failing status; NULL when the net is not sound. */
@@ -99,8 +99,7 @@ dirac_node *dirac_net_output(dirac_net *net, dirac_node *x)
 int32_t dirac_net_push_scope(dirac_net *net, const char *name)
 {
     CHECK_HANDLE(net);
-    if (net->status != DIRAC_OK)
-        return net->status;
+    CHECK(dirac__net_stuck(net));
     int32_t status = dirac__check_name(name, "scope");
     if (status == DIRAC_OK && net->built)
         status = dirac__fail(DIRAC_ERR_STATE, "the net is built: no scope can be entered");
@@ -119,8 +118,7 @@ int32_t dirac_net_push_scope(dirac_net *net, const char *name)
 int32_t dirac_net_pop_scope(dirac_net *net)
 {
     CHECK_HANDLE(net);
-    if (net->status != DIRAC_OK)
-        return net->status;
+    CHECK(dirac__net_stuck(net));
     if (net->n_scopes == 0)
         return dirac__net_stick(net, dirac__fail(DIRAC_ERR_STATE, "dirac_net_pop_scope: no scope was entered"));
     dirac__free(net->memory, net->scopes[--net->n_scopes]);

@@ -5,6 +5,7 @@
 #include <dirac/net.h>
 
 #include "api/check.h"
+#include "base/utf8.h"
 
 int32_t dirac__check_built(const dirac_net *net, const char *function)
 {
@@ -156,7 +157,10 @@ static void remove_note(dirac_net *net, const char *key)
 int32_t dirac_net_set_note(dirac_net *net, const char *key, const char *value)
 {
     CHECK_HANDLE(net);
-    if (key == NULL || key[0] == '\0' || strncmp(key, "dirac.", 6) == 0 || strcmp(key, "format") == 0)
+    if (key == NULL || !dirac__utf8_valid(key, strlen(key)) ||
+        (value != NULL && !dirac__utf8_valid(value, strlen(value))))
+        return dirac__fail(DIRAC_ERR_ARGUMENT, "a note's key or text is not UTF-8");
+    if (key[0] == '\0' || strncmp(key, "dirac.", 6) == 0 || strcmp(key, "format") == 0)
         return dirac__fail(DIRAC_ERR_ARGUMENT, "a note's key is not empty, not \"format\" and does not begin with \"dirac.\"");
     CHECK(dirac__net_begin_write(net));
     int32_t status = DIRAC_OK;

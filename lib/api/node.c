@@ -14,8 +14,7 @@ static int32_t check_open(dirac_node *node, const char *function)
 {
     if (node == NULL)
         return dirac__fail(DIRAC_ERR_ARGUMENT, "%s: the node is NULL", function);
-    if (node->net->status != DIRAC_OK)
-        return node->net->status;
+    CHECK(dirac__net_stuck(node->net));
     if (node->net->built)
         return dirac__fail(DIRAC_ERR_STATE, "%s: the net is built and layer \"%s\" cannot be changed", function,
                            node->name);

@@ -77,10 +77,18 @@ int32_t dirac_net_initialize(dirac_net *net, uint64_t seed)
 {
     CHECK(dirac__check_built(net, __func__));
     CHECK(dirac__net_begin_write(net));
-    int32_t status = DIRAC_OK;
+    /* A draw that needs memory may fail on the way: then everything is put back. */
+    const size_t bytes = net->n_values * sizeof *net->values;
+    float *before = dirac__alloc(net->memory, bytes);
+    int32_t status = before == NULL ? dirac__fail_memory("drawing parameters anew") : DIRAC_OK;
+    if (before != NULL)
+        memcpy(before, net->values, bytes);
     for (size_t i = 0; i < net->n_tensors && status == DIRAC_OK; i++)
         status = dirac__tensor_initialize(net, &net->tensors[i], seed);
-    dirac__net_end_write(net, true);
+    if (status != DIRAC_OK && before != NULL)
+        memcpy(net->values, before, bytes);
+    dirac__free(net->memory, before);
+    dirac__net_end_write(net, status == DIRAC_OK);
     return status;
 }
 

@@ -217,9 +217,9 @@ static int32_t check_graph(const dirac_net *net)
 
 int32_t dirac__net_build_empty(dirac_net *net)
 {
-    int32_t status = net->status;
+    int32_t status = dirac__net_stuck(net);
     if (status != DIRAC_OK)
-        return dirac__fail(status, "%s", net->message != NULL ? net->message : dirac_status_string(status));
+        return status;
     if (net->built)
         return dirac__fail(DIRAC_ERR_STATE, "the net is built already");
     status = check_graph(net);
@@ -234,14 +234,32 @@ int32_t dirac__net_build_empty(dirac_net *net)
     return dirac__net_stick(net, status);
 }
 
+/* Who uses another's parameters has its attributes. Asked of the host's building only: a batch norm may be frozen alone
+ * later, and such a net can be copied and saved. */
+static int32_t check_sharing(const dirac_net *net)
+{
+    for (size_t i = 0; i < net->n_nodes; i++) {
+        const dirac_node *node = net->nodes[i], *owner = node->owner;
+        const dirac__kind *kind = node->layer.kind;
+        for (int32_t j = 0; owner != NULL && j < kind->n_attributes; j++)
+            if (memcmp(&node->layer.values[j], &owner->layer.values[j], sizeof node->layer.values[j]) != 0)
+                return dirac__fail(DIRAC_ERR_ARGUMENT,
+                                   "layer \"%s\" cannot use the parameters of \"%s\": their attribute \"%s\" differs",
+                                   node->name, owner->name, kind->attributes[j].name);
+    }
+    return DIRAC_OK;
+}
+
 int32_t dirac__net_build(dirac_net *net)
 {
+    if (net->status == DIRAC_OK && !net->built)
+        dirac__net_stick(net, check_sharing(net));
     int32_t status = dirac__net_build_empty(net);
+    if (status != DIRAC_OK)
+        return status;
     for (size_t i = 0; i < net->n_tensors && status == DIRAC_OK; i++)
         status = dirac__tensor_initialize(net, &net->tensors[i], net->seed);
-    if (status != DIRAC_OK && net->status == DIRAC_OK) {
+    if (status != DIRAC_OK)
         net->built = false;
-        dirac__net_stick(net, status);
-    }
-    return status;
+    return dirac__net_stick(net, status);
 }

@@ -15,10 +15,14 @@ static void fill(float *out, size_t count, double value)
         out[i] = (float)value;
 }
 
+/* Rounding to float may reach b, which the interval does not hold: then the float before it. */
 static void fill_uniform(float *out, size_t count, double a, double b, const dirac__random *random)
 {
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         out[i] = (float)(a + (b - a) * (double)dirac__random_uniform(random, i));
+        if (a < b && (double)out[i] >= b)
+            out[i] = nextafterf((float)b, -INFINITY);
+    }
 }
 
 /* a times the identity of convolution: filter d of a group has its one at input d and the centre tap. */

@@ -83,6 +83,13 @@ int32_t dirac__net_stick(dirac_net *net, int32_t status)
     return status;
 }
 
+int32_t dirac__net_stuck(const dirac_net *net)
+{
+    if (net->status == DIRAC_OK)
+        return DIRAC_OK;
+    return dirac__fail(net->status, "%s", net->message != NULL ? net->message : dirac_status_string(net->status));
+}
+
 /* ---- names ---- */
 
 static bool name_is_legal(const char *name)
@@ -285,7 +292,7 @@ static dirac_node *append_node(dirac_net *net, const dirac__kind *kind, int32_t 
 dirac_node *dirac__net_add(dirac_net *net, const dirac__kind *kind, int32_t rank, dirac_node *const *inputs,
                            int32_t count)
 {
-    if (net->status != DIRAC_OK)
+    if (dirac__net_stuck(net) != DIRAC_OK)
         return NULL;
     if (net->built) {
         dirac__net_stick(net, dirac__fail(DIRAC_ERR_STATE, "the net is built: no layer can be added"));

@@ -92,6 +92,8 @@ void dirac__net_hold(dirac_net *net);
 void dirac__net_release(dirac_net *net);
 /* Remembers the first failure (the recorded message) of building; returns `status`. */
 int32_t dirac__net_stick(dirac_net *net, int32_t status);
+/* The status of the first failure, whose message becomes the record again; DIRAC_OK if there was none. */
+int32_t dirac__net_stuck(const dirac_net *net);
 /* Adds a node of `kind` reading `inputs`; `base` starts its automatic name. NULL on a (sticky) failure. */
 dirac_node *dirac__net_add(dirac_net *net, const dirac__kind *kind, int32_t rank, dirac_node *const *inputs,
                            int32_t count);

@@ -40,8 +40,6 @@ typedef struct chunk {
     int64_t taps; /* gathered */
 } chunk;
 
-typedef void tile_function(float *tile, const tile_operands *o);
-
 #define TILE_INSTANCE(m)                                          \
     static void tile_##m##_1(float *tile, const tile_operands *o) \
     {                                                             \
@@ -54,7 +52,7 @@ typedef void tile_function(float *tile, const tile_operands *o);
 DIRAC__HEIGHTS(TILE_ROWS, TILE_INSTANCE)
 
 #define TILE_ENTRY(m) {tile_##m##_1, tile_##m##_2},
-static tile_function *const tiles[TILE_ROWS][2] = {DIRAC__HEIGHTS(TILE_ROWS, TILE_ENTRY)};
+dirac__tile_function *const KERNEL(tiles)[TILE_ROWS][2] = {DIRAC__HEIGHTS(TILE_ROWS, TILE_ENTRY)};
 
 /* The pixels of y that the chunk's rows write. */
 static void target_rows(chunk *c, const product_job *job)
@@ -143,7 +141,7 @@ static void run_panel(chunk *c, const product_job *job, int64_t group, int64_t p
             o.taps = c->taps;
             o.more = tap0 > 0;
             o.rows = c->rows + r;
-            tiles[count - 1][width > DIRAC_LANES](tile, &o);
+            KERNEL(tiles)[count - 1][width > DIRAC_LANES](tile, &o);
         }
         store_tile(c->y + r, group * job->written + p * PANEL, tile, count, width, channels, bias,
                    job->relu);

@@ -31,6 +31,10 @@ typedef struct tile_operands {
     int32_t more; /* add to the tile */
 } tile_operands;
 
+/* The instances, by rows - 1 and vectors - 1; defined in convolution.c. */
+typedef void dirac__tile_function(float *tile, const tile_operands *o);
+extern dirac__tile_function *const KERNEL(tiles)[TILE_ROWS][2];
+
 /* tile[row][v] (+)= sum over taps t and channels k of rows[t][row][k] panel[t][k][v] */
 static ALWAYS_INLINE void tile_sum(int count, int vectors, float *tile, const tile_operands *o)
 {
@@ -75,6 +79,11 @@ static ALWAYS_INLINE void tile_sum(int count, int vectors, float *tile, const ti
         }
     }
 }
+
+/* The instances, by height - 1 and vectors - 1; defined in convolution_weight.c. */
+typedef void dirac__outer_function(float *g, const float *const *rows, int64_t offset, const float *dy,
+                                   int64_t count);
+extern dirac__outer_function *const KERNEL(outers)[OUTER_ROWS][2];
 
 /* g[m][v] += sum over rows r < count of rows[r][offset + m] dy[r][v], a sum that starts at zero. dy is as wide as the
  * panel. */

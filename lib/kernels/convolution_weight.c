@@ -24,9 +24,6 @@
 /* About the sum of one task, which is to stay in the cache from slice to slice. */
 #define PART_FLOATS (1 << 15)
 
-typedef void outer_function(float *g, const float *const *rows, int64_t offset, const float *dy,
-                            int64_t count);
-
 #define OUTER_INSTANCE(m)                                                                          \
     static void outer_##m##_1(float *g, const float *const *rows, int64_t offset, const float *dy, \
                               int64_t count)                                                       \
@@ -41,7 +38,7 @@ typedef void outer_function(float *g, const float *const *rows, int64_t offset, 
 DIRAC__HEIGHTS(OUTER_ROWS, OUTER_INSTANCE)
 
 #define OUTER_ENTRY(m) {outer_##m##_1, outer_##m##_2},
-static outer_function *const outers[OUTER_ROWS][2] = {DIRAC__HEIGHTS(OUTER_ROWS, OUTER_ENTRY)};
+dirac__outer_function *const KERNEL(outers)[OUTER_ROWS][2] = {DIRAC__HEIGHTS(OUTER_ROWS, OUTER_ENTRY)};
 
 typedef struct weight_job {
     dirac__gather gather;
@@ -154,7 +151,7 @@ static void add_slice(float *sum, const weight_job *job, const part *q, int64_t 
         for (int64_t b = 0; b < blocks; b++) {
             int64_t i = share(height, blocks, b);
             int64_t size = share(height, blocks, b + 1) - i;
-            outers[size - 1][q->width > DIRAC_LANES](sum + (t * height + i) * q->width, rows,
+            KERNEL(outers)[size - 1][q->width > DIRAC_LANES](sum + (t * height + i) * q->width, rows,
                                                      q->group * job->ci + q->i0 + i, dy, count);
         }
     }

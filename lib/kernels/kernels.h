@@ -71,6 +71,27 @@ typedef struct dirac__kernels {
     void (*conv_backward_weight)(float *g, const float *x, const float *dy, float *scratch, const dirac__convolution *,
                                  dirac__team *);
 
+    /* ---- the same by Winograd's F(4x4, 3x3) (winograd.h, winograd.c, winograd_weight.c), where it fits ---- */
+
+    /* Whether it can be used and pays: 2-D, 3x3, stride and dilation 1, one group, whole vectors of channels, enough tiles
+     * for the larger weights. By shape alone. */
+    int32_t (*winograd_fits)(const dirac__convolution *);
+    size_t (*winograd_packed)(const dirac__convolution *);
+    void (*winograd_pack)(float *packed, const float *w, const float *scale, const float *delta,
+                          const dirac__convolution *, dirac__team *);
+    size_t (*winograd_packed_transposed)(const dirac__convolution *);
+    void (*winograd_pack_transposed)(float *packed, const float *w, const float *scale, const float *delta,
+                                     const dirac__convolution *, dirac__team *);
+    /* Floats of scratch of the next two, for a team of so many lanes; does not depend on n. */
+    size_t (*winograd_scratch)(const dirac__convolution *, int32_t lanes);
+    void (*winograd_forward)(float *y, const float *x, const float *packed, const float *bias, int32_t relu,
+                             float *scratch, const dirac__convolution *, dirac__team *);
+    void (*winograd_backward_data)(float *dx, const float *dy, const float *packed, float *scratch,
+                                   const dirac__convolution *, dirac__team *);
+    size_t (*winograd_weight_scratch)(const dirac__convolution *); /* does not depend on n */
+    void (*winograd_backward_weight)(float *g, const float *x, const float *dy, float *scratch,
+                                     const dirac__convolution *, dirac__team *);
+
     /* ---- per-channel work on x[rows][c] (channels.c). Sums are in double across blocks of rows. ---- */
 
     /* Floats of scratch that any of the four below needs. */

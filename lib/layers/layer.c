@@ -98,6 +98,8 @@ static int32_t find_typed(const dirac__layer *layer, const char *node, const cha
 {
     static const char *const takes[] = {"takes one integer", "takes a real number (use set_float)",
                                         "takes integers, one a spatial dimension"};
+    if (name == NULL)
+        return dirac__fail(DIRAC_ERR_ARGUMENT, "layer \"%s\": the name of an attribute is NULL", node);
     *index = dirac__attribute_find(layer->kind, name);
     if (*index < 0)
         return fail_unknown(layer->kind, node, name);
@@ -155,6 +157,8 @@ int32_t dirac__layer_set_ints(dirac__layer *layer, const char *node, const char 
         return status;
     const dirac__attribute *is = &layer->kind->attributes[index];
     const int32_t rank = layer->rank;
+    if (values == NULL)
+        return dirac__fail(DIRAC_ERR_ARGUMENT, "layer \"%s\": the values for attribute \"%s\" are NULL", node, attribute);
     if (rank < 1 || (count != 1 && count != rank))
         return dirac__fail(DIRAC_ERR_ARGUMENT,
                            "layer \"%s\": attribute \"%s\" is given %d values, legal are 1 (for "

@@ -122,6 +122,7 @@ typedef struct dirac__pass {
     const dirac__kernels *kernels;
     dirac__team *team;
     int64_t n;
+    int64_t batch; /* of the session: n at most */
     const dirac__shape *in;
     dirac__shape out;
     bool training;

@@ -7,6 +7,8 @@
 
 #include <inttypes.h>
 
+#include "layers/algorithm.h"
+
 /* ---- description ---- */
 
 void dirac__weights_complete(dirac__weights *w, bool bias)
@@ -91,18 +93,23 @@ static size_t largest(size_t a, size_t b)
 }
 
 /* The phases of training run one after the other in the same scratch. */
-static bool training_room(size_t *scratch, const dirac__kernels *k, const dirac__weights *w)
+static bool training_room(size_t *scratch, const dirac__layer_plan *plan, const dirac__weights *w)
 {
+    const dirac__kernels *k = plan->kernels;
     const dirac__convolution *g = &w->geometry;
+    const dirac__algorithm *a = dirac__algorithm_choose(k, g, plan->strict);
+    const size_t product = a->product_scratch(k, g, plan->lanes);
     const size_t o = channels_out(w);
     size_t forward = 0, data = 0, weight = 0, bias = 0;
     bool fits =
         dirac__weights_coefficients_room(&forward, w) &&
-        dirac__room(&forward, k->conv_packed(g), sizeof(float)) &&
+        dirac__room(&forward, a->packed(k, g, false), sizeof(float)) &&
+        dirac__room(&forward, product, sizeof(float)) &&
         dirac__weights_coefficients_room(&data, w) &&
-        dirac__room(&data, k->conv_packed_transposed(g), sizeof(float)) &&
+        dirac__room(&data, a->packed(k, g, true), sizeof(float)) &&
+        dirac__room(&data, product, sizeof(float)) &&
         dirac__room(&weight, dirac__weights_count(w), sizeof(float)) &&
-        dirac__room(&weight, k->conv_weight_scratch(g), sizeof(float)) &&
+        dirac__room(&weight, a->weight_scratch(k, g), sizeof(float)) &&
         dirac__room(&bias, o, sizeof(float)) &&
         dirac__room(&bias, k->channel_scratch((int64_t)rows_out(w), (int64_t)o), sizeof(float));
     *scratch = largest(largest(forward, data), largest(weight, w->bias >= 0 ? bias : 0));
@@ -114,12 +121,14 @@ static int32_t plan_memory(dirac__layer_plan *plan, const dirac__weights *w)
     bool fits = true;
     if (plan->training) {
         plan->keeps_input = true;
-        fits = training_room(&plan->scratch, plan->kernels, w);
+        fits = training_room(&plan->scratch, plan, w);
     } else {
         /* the coefficients only live while `prepare` runs; they are few */
-        fits =
-            dirac__room(&plan->prepared, plan->kernels->conv_packed(&w->geometry), sizeof(float)) &&
-            dirac__weights_coefficients_room(&plan->prepared, w);
+        const dirac__kernels *k = plan->kernels;
+        const dirac__algorithm *a = dirac__algorithm_choose(k, &w->geometry, plan->strict);
+        fits = dirac__room(&plan->prepared, a->packed(k, &w->geometry, false), sizeof(float)) &&
+               dirac__weights_coefficients_room(&plan->prepared, w) &&
+               dirac__room(&plan->scratch, a->product_scratch(k, &w->geometry, plan->lanes), sizeof(float));
     }
     return fits ? DIRAC_OK : dirac__fail_room(plan, "computing it");
 }
@@ -145,6 +154,14 @@ int32_t dirac__weights_plan(dirac__layer_plan *plan, const dirac__weights *w)
 
 /* ---- forward ---- */
 
+/* The plan's choice, whatever n this call has. */
+static const dirac__algorithm *choose(const dirac__pass *pass, const dirac__weights *w)
+{
+    dirac__convolution planned = w->geometry;
+    planned.n = pass->batch;
+    return dirac__algorithm_choose(pass->kernels, &planned, pass->strict);
+}
+
 dirac__coefficients dirac__weights_coefficients(const dirac__pass *pass, const dirac__weights *w,
                                                 unsigned char **at)
 {
@@ -165,26 +182,26 @@ dirac__coefficients dirac__weights_coefficients(const dirac__pass *pass, const d
 void dirac__weights_prepare(const dirac__pass *pass, const dirac__weights *w, void *prepared)
 {
     unsigned char *at = prepared;
-    float *packed = dirac__take(&at, pass->kernels->conv_packed(&w->geometry), sizeof(float));
+    const dirac__algorithm *a = choose(pass, w);
+    float *packed = dirac__take(&at, a->packed(pass->kernels, &w->geometry, false), sizeof(float));
     const dirac__coefficients c = dirac__weights_coefficients(pass, w, &at);
-    pass->kernels->conv_pack(packed, pass->parameters[0], c.scale, c.delta, &w->geometry,
-                             pass->team);
+    a->pack(pass->kernels, packed, pass->parameters[0], c.scale, c.delta, &w->geometry, false, pass->team);
 }
 
 void dirac__weights_forward(const dirac__pass *pass, const dirac__weights *w)
 {
+    const dirac__algorithm *a = choose(pass, w);
+    const dirac__kernels *k = pass->kernels;
     const float *packed = pass->prepared;
+    unsigned char *at = pass->scratch;
     if (pass->training) {
-        unsigned char *at = pass->scratch;
         const dirac__coefficients c = dirac__weights_coefficients(pass, w, &at);
-        float *now = (float *)at;
-        pass->kernels->conv_pack(now, pass->parameters[0], c.scale, c.delta, &w->geometry,
-                                 pass->team);
+        float *now = dirac__take(&at, a->packed(k, &w->geometry, false), sizeof(float));
+        a->pack(k, now, pass->parameters[0], c.scale, c.delta, &w->geometry, false, pass->team);
         packed = now;
     }
-    pass->kernels->conv_forward(pass->y, pass->x[0], packed,
-                                w->bias >= 0 ? pass->parameters[w->bias] : NULL, pass->relu,
-                                &w->geometry, pass->team);
+    a->forward(k, pass->y, pass->x[0], packed, w->bias >= 0 ? pass->parameters[w->bias] : NULL, pass->relu,
+               (float *)at, &w->geometry, pass->team);
 }
 
 /* ---- backward ---- */
@@ -224,18 +241,17 @@ static void backward_data(const dirac__pass *pass, const dirac__weights *w)
 {
     unsigned char *at = pass->scratch;
     const dirac__coefficients c = dirac__weights_coefficients(pass, w, &at);
-    float *packed = (float *)at;
-    pass->kernels->conv_pack_transposed(packed, pass->parameters[0], c.scale, c.delta, &w->geometry,
-                                        pass->team);
-    pass->kernels->conv_backward_data(pass->dx[0], pass->dy, packed, &w->geometry, pass->team);
+    const dirac__algorithm *a = choose(pass, w);
+    float *packed = dirac__take(&at, a->packed(pass->kernels, &w->geometry, true), sizeof(float));
+    a->pack(pass->kernels, packed, pass->parameters[0], c.scale, c.delta, &w->geometry, true, pass->team);
+    a->backward_data(pass->kernels, pass->dx[0], pass->dy, packed, (float *)at, &w->geometry, pass->team);
 }
 
 static void backward_weight(const dirac__pass *pass, const dirac__weights *w)
 {
     unsigned char *at = pass->scratch;
     float *g = dirac__take(&at, dirac__weights_count(w), sizeof(float));
-    pass->kernels->conv_backward_weight(g, pass->x[0], pass->dy, (float *)at, &w->geometry,
-                                        pass->team);
+    choose(pass, w)->backward_weight(pass->kernels, g, pass->x[0], pass->dy, (float *)at, &w->geometry, pass->team);
     dirac__weights_collect(pass, w, g);
 }
 

@@ -25,6 +25,7 @@ static void bind_step(dirac_session *s, const dirac_node *node, float **pointers
     }
     *pass = (dirac__pass){.kernels = s->context->kernels,
                           .team = s->context->team,
+                          .batch = s->batch,
                           .in = s->plan.shapes + step->first_input,
                           .out = step->out,
                           .training = s->mode == DIRAC_TRAIN,

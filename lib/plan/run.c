@@ -195,7 +195,8 @@ void dirac__pending_reset(dirac_session *s)
     s->statistics = false;
 }
 
-int32_t dirac__pending_check(const dirac_session *s)
+/* The first tensor whose pending statistics are not finite; NULL if all are. */
+static const dirac__tensor *find_spoiled(const dirac_session *s)
 {
     for (size_t i = 0; i < s->net->n_tensors && s->statistics; i++) {
         const dirac__tensor *tensor = &s->net->tensors[i];
@@ -204,9 +205,23 @@ int32_t dirac__pending_check(const dirac_session *s)
         const float *values = pending_of(s, tensor);
         for (size_t j = 0; j < 2 * tensor->count; j++)
             if (!isfinite(values[j]))
-                return dirac__fail(DIRAC_ERR_NOT_FINITE, "the statistics for \"%s\" are not finite", tensor->name);
+                return tensor;
     }
-    return DIRAC_OK;
+    return NULL;
+}
+
+int32_t dirac__pending_check(const dirac_session *s)
+{
+    const dirac__tensor *spoiled = find_spoiled(s);
+    if (spoiled == NULL)
+        return DIRAC_OK;
+    return dirac__fail(DIRAC_ERR_NOT_FINITE, "the statistics for \"%s\" are not finite", spoiled->name);
+}
+
+void dirac__pending_drop_spoiled(dirac_session *s)
+{
+    if (find_spoiled(s) != NULL)
+        dirac__pending_reset(s);
 }
 
 void dirac__pending_apply(dirac_session *s)

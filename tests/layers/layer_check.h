@@ -37,10 +37,13 @@ typedef struct layer_case {
 void check_layer(const layer_case *c);
 
 /* Central difference of `c`'s loss at one number of the twin; `output_gradients` holds r for each output.
+ * @param size receives how large the gradient is without cancellation: it is a sum over the outputs, and this is the
+ * root of the sum of its squared terms, or the gradient itself if that is more.
  * @return 1, or 0 if a kink lies within the step. */
-int central_difference(twin *t, const layer_case *c, float *const *output_gradients, double *at, double *gradient);
+int central_difference(twin *t, const layer_case *c, float *const *output_gradients, double *at, double *gradient,
+                       double *size);
 
-/* Tolerance, relative to the largest of the tensor, of float results on the twin's net after its last forward. */
+/* Tolerance, relative to the scale of a tensor, of float results on the twin's net after its last forward. */
 double layer_tolerance(const twin *t, const layer_case *c);
 
 #endif

@@ -134,7 +134,6 @@ double layer_largest(const double *want, size_t count)
 void layer_close(const char *what, const char *part, const float *got, const double *want, size_t count,
                  double tolerance)
 {
-    double worst = 0;
     for (size_t i = 0; i < count; i++) {
         const double off = fabs(got[i] - want[i]);
         if (!(off <= tolerance)) {
@@ -142,9 +141,7 @@ void layer_close(const char *what, const char *part, const float *got, const dou
                         off, tolerance);
             fail();
         }
-        worst = fmax(worst, off);
     }
-    (void)worst;
 }
 
 void layer_same_bits(const char *what, const float *got, const float *want, size_t count)

@@ -79,7 +79,7 @@ static void one_dimension(void **state)
         {.in = 5, .out = 2, .size = {17}, .kernel = {5}, .stride = {2}, .dilation = {3}},
         {.in = 4, .out = 6, .size = {11}, .kernel = {2}, .stride = {3}, .groups = 2, .bias = 1},
         {.in = 6, .out = 4, .size = {1}, .kernel = {3}, .groups = 2, .n = 5},
-        {.in = 1, .out = 1, .size = {8}, .kernel = {1}, .stride = {2}},
+        {.in = 1, .out = 1, .size = {8}, .kernel = {2}, .stride = {2}},
         {.in = 3, .out = 4, .size = {10}, .kernel = {3}, .pads = 1, .padding = {0}},
         {.in = 3, .out = 3, .size = {6}, .kernel = {3}, .pads = 1, .padding = {5}, .dilation = {2}},
     };

@@ -136,11 +136,11 @@ twin_tensor *twin_find(const twin *t, const char *name)
 
 twin_value *twin_value_of(const twin *t, const dirac_node *node)
 {
-    for (int32_t i = 0; i < t->value_count; i++)
-        if (t->values[i].node == node)
-            return &t->values[i];
-    fail_msg("no such node");
-    return NULL;
+    int32_t i = 0;
+    while (i < t->value_count && t->values[i].node != node)
+        i++;
+    assert_in_range(i, 0, t->value_count - 1);
+    return &t->values[i];
 }
 
 twin_value *twin_input(const twin *t, int32_t index)

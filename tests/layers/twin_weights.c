@@ -116,6 +116,8 @@ void twin_convolution(twin *t, twin_value *y)
         }
     free(what);
     twin_sums(t, fmax((double)(in * taps), fmax((double)(t->n * twin_area(y)), (double)(out * taps))));
+    if (twin_int(y, "form") == DIRAC_FORM_NORMALIZED_DELTA)
+        twin_sums(t, (double)(in * taps));
 }
 
 void twin_linear(twin *t, twin_value *y)
@@ -139,5 +141,7 @@ void twin_linear(twin *t, twin_value *y)
             y->data[image * y->channels + o] = sum;
         }
     free(what);
+    if (twin_int(y, "form") == DIRAC_FORM_NORMALIZED_DELTA)
+        twin_sums(t, (double)in);
     twin_sums(t, fmax((double)in, fmax((double)t->n, (double)y->channels)));
 }

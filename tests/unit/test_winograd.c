@@ -1,0 +1,390 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Winograd's kernels of every table against the direct sum in double. The tolerance of each output is a bound on the error
+ * of the algorithm itself, element by element: with |.| of every matrix entry,
+ *
+ *     |error| <= u (terms + transforms) sum_i |A'| [ (|G| |g_i| |G'|) . (|B'| |x_i| |B|) ] |A|
+ *
+ * where u = 2^-24, `terms` is the length of the sum, and each of the three transforms, done in two dimensions with at most
+ * five operations and two rounded constants each, adds at most 14: 42 in all.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "support/compare.h"
+#include "support/twin_convolution.h"
+
+#define TRANSFORMS 42
+
+/* The points 0, a, -a, b, -b, infinity with a^2 = 1/2, b^2 = 2, from the general formulas of Toom and Cook. */
+static double input_matrix[6][6], weight_matrix[6][3], output_matrix[4][6];
+
+static int make_matrices(void **state)
+{
+    (void)state;
+    const double a = sqrt(0.5), b = sqrt(2.0), point[5] = {0, a, -a, b, -b};
+    for (int p = 0; p < 5; p++) {
+        double divisor = 1, other[5] = {1, 0, 0, 0, 0}; /* coefficients of the product of (x - q), q != p */
+        for (int q = 0, degree = 0; q < 5; q++) {
+            if (q == p)
+                continue;
+            divisor *= point[p] - point[q];
+            degree++;
+            for (int k = degree; k >= 0; k--)
+                other[k] = (k > 0 ? other[k - 1] : 0) - point[q] * (k < degree ? other[k] : 0);
+        }
+        for (int k = 0; k < 5; k++)
+            input_matrix[p][k] = other[k];
+        for (int k = 0; k < 3; k++)
+            weight_matrix[p][k] = pow(point[p], k) / divisor;
+        for (int k = 0; k < 4; k++)
+            output_matrix[k][p] = pow(point[p], k);
+    }
+    const double all[6] = {0, a * a * b * b, 0, -(a * a + b * b), 0, 1}; /* x (x^2 - a^2) (x^2 - b^2) */
+    memcpy(input_matrix[5], all, sizeof all);
+    weight_matrix[5][2] = 1;
+    output_matrix[3][5] = 1;
+    return 0;
+}
+
+/* out[i][j] = sum |m[i][k]| |in[k][l]| |m[j][l]| */
+static void magnify(double *out, const double *m, int rows, int columns, const double *in)
+{
+    for (int i = 0; i < rows; i++)
+        for (int j = 0; j < rows; j++) {
+            double sum = 0;
+            for (int k = 0; k < columns; k++)
+                for (int l = 0; l < columns; l++)
+                    sum += fabs(m[i * columns + k]) * fabs(in[k * columns + l]) * fabs(m[j * columns + l]);
+            out[i * rows + j] = sum;
+        }
+}
+
+static double transposed_output[6][4], transposed_weight[3][6];
+
+/* x at image n, channel c, pixel (h, w), 0 outside; channels-first. */
+static double at(const float *x, int64_t channels, const int64_t size[3], int64_t n, int64_t c, int64_t h, int64_t w)
+{
+    if (h < 0 || w < 0 || h >= size[1] || w >= size[2])
+        return 0;
+    return (double)x[((n * channels + c) * size[1] + h) * size[2] + w];
+}
+
+/* The magnitude of B' x B for one tile and channel. */
+static void input_magnitude(double out[36], const float *x, const dirac__convolution *s, int64_t n, int64_t c, int64_t ty,
+                            int64_t tx)
+{
+    double patch[36];
+    for (int i = 0; i < 6; i++)
+        for (int j = 0; j < 6; j++)
+            patch[i * 6 + j] = at(x, s->ci, s->in, n, c, ty * 4 - s->before[1] + i, tx * 4 - s->before[2] + j);
+    magnify(out, &input_matrix[0][0], 6, 6, patch);
+}
+
+static int64_t tiles(int64_t size)
+{
+    return (size + 3) / 4;
+}
+
+/* The bound of every output (channels-first). `what` (co, ci, 9). */
+static void bound_forward(double *bound, const float *x, const twin_number *what, const dirac__convolution *s)
+{
+    double *weights = new_doubles((size_t)(s->co * s->ci * 36)), *inputs = new_doubles((size_t)s->ci * 36);
+    for (int64_t k = 0; k < s->co * s->ci; k++) {
+        double taps[9];
+        for (int t = 0; t < 9; t++)
+            taps[t] = what[k * 9 + t].magnitude;
+        magnify(weights + k * 36, &weight_matrix[0][0], 6, 3, taps);
+    }
+    for (int64_t n = 0; n < s->n; n++)
+        for (int64_t ty = 0; ty < tiles(s->out[1]); ty++)
+            for (int64_t tx = 0; tx < tiles(s->out[2]); tx++) {
+                for (int64_t i = 0; i < s->ci; i++)
+                    input_magnitude(inputs + i * 36, x, s, n, i, ty, tx);
+                for (int64_t o = 0; o < s->co; o++) {
+                    double sum[36] = {0}, out[16];
+                    for (int64_t i = 0; i < s->ci; i++)
+                        for (int e = 0; e < 36; e++)
+                            sum[e] += inputs[i * 36 + e] * weights[(o * s->ci + i) * 36 + e];
+                    magnify(out, &output_matrix[0][0], 4, 6, sum);
+                    for (int64_t i = 0; i < 4 && ty * 4 + i < s->out[1]; i++)
+                        for (int64_t j = 0; j < 4 && tx * 4 + j < s->out[2]; j++)
+                            bound[((n * s->co + o) * s->out[1] + ty * 4 + i) * s->out[2] + tx * 4 + j] =
+                                ROUNDING * (double)(s->ci + TRANSFORMS) * out[i * 4 + j];
+                }
+            }
+    free(weights);
+    free(inputs);
+}
+
+/* The bound of every dg (co, ci, 9). */
+static void bound_weight(double *bound, const float *x, const float *dy, const dirac__convolution *s)
+{
+    const int64_t count = s->n * tiles(s->out[1]) * tiles(s->out[2]);
+    for (int64_t o = 0; o < s->co; o++)
+        for (int64_t i = 0; i < s->ci; i++) {
+            double sum[36] = {0}, out[9];
+            for (int64_t t = 0; t < count; t++) {
+                const int64_t tx = t % tiles(s->out[2]), ty = t / tiles(s->out[2]) % tiles(s->out[1]);
+                const int64_t n = t / tiles(s->out[2]) / tiles(s->out[1]);
+                double inputs[36], patch[16], gradients[36];
+                input_magnitude(inputs, x, s, n, i, ty, tx);
+                for (int p = 0; p < 16; p++)
+                    patch[p] = at(dy, s->co, s->out, n, o, ty * 4 + p / 4, tx * 4 + p % 4);
+                magnify(gradients, &transposed_output[0][0], 6, 4, patch);
+                for (int e = 0; e < 36; e++)
+                    sum[e] += inputs[e] * gradients[e];
+            }
+            magnify(out, &transposed_weight[0][0], 3, 6, sum);
+            for (int t = 0; t < 9; t++)
+                bound[(o * s->ci + i) * 9 + t] = ROUNDING * (double)(count + TRANSFORMS) * out[t];
+        }
+}
+
+static int make_transposed(void **state)
+{
+    make_matrices(state);
+    for (int i = 0; i < 4; i++)
+        for (int j = 0; j < 6; j++)
+            transposed_output[j][i] = output_matrix[i][j];
+    for (int i = 0; i < 6; i++)
+        for (int j = 0; j < 3; j++)
+            transposed_weight[j][i] = weight_matrix[i][j];
+    return 0;
+}
+
+/* ---- one geometry ---- */
+
+static dirac__convolution shape(int64_t n, int64_t ci, int64_t co, int64_t h, int64_t w, int64_t top, int64_t left)
+{
+    return (dirac__convolution){.n = n, .groups = 1, .ci = ci, .co = co, .in = {1, h, w},
+                                .out = {1, h + 2 * top - 2, w + 2 * left - 2}, .kernel = {1, 3, 3},
+                                .stride = {1, 1, 1}, .dilation = {1, 1, 1}, .before = {0, top, left}};
+}
+
+static int64_t pixels(const int64_t size[3])
+{
+    return size[0] * size[1] * size[2];
+}
+
+static double *values_of(const twin_number *numbers, size_t count)
+{
+    double *out = new_doubles(count);
+    for (size_t i = 0; i < count; i++)
+        out[i] = numbers[i].value;
+    return out;
+}
+
+static float *last(kernel_run *run, const float *x, int64_t n, int64_t c, int64_t s)
+{
+    float *out = new_floats((size_t)(n * c * s));
+    run->kernels->to_channels_last(out, x, n, c, s, NULL);
+    return out;
+}
+
+static float *first(kernel_run *run, const float *x, int64_t n, int64_t c, int64_t s)
+{
+    float *out = new_floats((size_t)(n * c * s));
+    run->kernels->to_channels_first(out, x, n, c, s, NULL);
+    return out;
+}
+
+static float *dirty(size_t count)
+{
+    float *out = new_floats(count);
+    for (size_t i = 0; i < count; i++)
+        out[i] = NAN;
+    return out;
+}
+
+static void check_forward(kernel_run *run, const dirac__convolution *s, const float *x, const float *w,
+                          const float *scale, const float *delta, const twin_number *what)
+{
+    const dirac__kernels *k = run->kernels;
+    const size_t count = (size_t)(s->n * s->co * pixels(s->out));
+    const int32_t lanes = run->team == NULL ? 1 : dirac__team_lanes(run->team);
+    float *xl = last(run, x, s->n, s->ci, pixels(s->in)), *packed = dirty(k->winograd_packed(s));
+    float *scratch = dirty(k->winograd_scratch(s, lanes)), *y = dirty(count);
+    float *bias = random_floats((size_t)s->co, 5, -1, 1);
+    twin_number *twin = malloc(count * sizeof *twin);
+    double *bound = new_doubles(count);
+    k->winograd_pack(packed, w, scale, delta, s, run->team);
+    k->winograd_forward(y, xl, packed, bias, 0, scratch, s, run->team);
+    float *yf = first(run, y, s->n, s->co, pixels(s->out));
+    twin_forward(twin, x, what, bias, s);
+    bound_forward(bound, x, what, s);
+    double *want = values_of(twin, count);
+    for (size_t i = 0; i < count; i++)
+        bound[i] += 2 * ROUNDING * fabs(want[i]);
+    check_close("y", yf, want, bound, count);
+    witness(run, y, count * sizeof *y);
+    float *relu = dirty(count);
+    k->winograd_forward(relu, xl, packed, bias, 1, scratch, s, run->team);
+    for (size_t i = 0; i < count; i++)
+        assert_true(relu[i] == (y[i] > 0 ? y[i] : 0));
+    free(xl), free(packed), free(scratch), free(y), free(bias), free(twin), free(bound), free(yf), free(want), free(relu);
+}
+
+/* What with in and out exchanged and turned by 180 degrees: its forward is the gradient at the input. */
+static twin_number *turned(const twin_number *what, const dirac__convolution *s)
+{
+    twin_number *out = malloc((size_t)(s->co * s->ci * 9) * sizeof *out);
+    for (int64_t o = 0; o < s->co; o++)
+        for (int64_t i = 0; i < s->ci; i++)
+            for (int t = 0; t < 9; t++)
+                out[(i * s->co + o) * 9 + 8 - t] = what[(o * s->ci + i) * 9 + t];
+    return out;
+}
+
+static void check_backward_data(kernel_run *run, const dirac__convolution *s, const float *dy, const float *w,
+                                const float *scale, const float *delta, const twin_number *what)
+{
+    const dirac__kernels *k = run->kernels;
+    const size_t count = (size_t)(s->n * s->ci * pixels(s->in));
+    const int32_t lanes = run->team == NULL ? 1 : dirac__team_lanes(run->team);
+    float *dyl = last(run, dy, s->n, s->co, pixels(s->out)), *packed = dirty(k->winograd_packed_transposed(s));
+    float *scratch = dirty(k->winograd_scratch(s, lanes)), *dx = dirty(count);
+    twin_number *twin = malloc(count * sizeof *twin), *back = turned(what, s);
+    double *bound = new_doubles(count);
+    dirac__convolution reverse = shape(s->n, s->co, s->ci, s->out[1], s->out[2], 2 - s->before[1], 2 - s->before[2]);
+    k->winograd_pack_transposed(packed, w, scale, delta, s, run->team);
+    k->winograd_backward_data(dx, dyl, packed, scratch, s, run->team);
+    float *dxf = first(run, dx, s->n, s->ci, pixels(s->in));
+    twin_backward_data(twin, dy, what, s);
+    bound_forward(bound, dy, back, &reverse);
+    double *want = values_of(twin, count);
+    check_close("dx", dxf, want, bound, count);
+    witness(run, dx, count * sizeof *dx);
+    free(dyl), free(packed), free(scratch), free(dx), free(twin), free(back), free(bound), free(dxf), free(want);
+}
+
+static void check_backward_weight(kernel_run *run, const dirac__convolution *s, const float *x, const float *dy)
+{
+    const dirac__kernels *k = run->kernels;
+    const size_t count = (size_t)(s->co * s->ci * 9);
+    float *xl = last(run, x, s->n, s->ci, pixels(s->in)), *dyl = last(run, dy, s->n, s->co, pixels(s->out));
+    float *scratch = dirty(k->winograd_weight_scratch(s)), *g = dirty(count);
+    twin_number *twin = malloc(count * sizeof *twin);
+    double *bound = new_doubles(count);
+    k->winograd_backward_weight(g, xl, dyl, scratch, s, run->team);
+    twin_backward_weight(twin, x, dy, s);
+    bound_weight(bound, x, dy, s);
+    double *want = values_of(twin, count);
+    check_close("g", g, want, bound, count);
+    witness(run, g, count * sizeof *g);
+    free(xl), free(dyl), free(scratch), free(g), free(twin), free(bound), free(want);
+}
+
+static void check_shape(kernel_run *run, const dirac__convolution *s, int plain)
+{
+    float *x = random_floats((size_t)(s->n * s->ci * pixels(s->in)), 1, -1, 1);
+    float *dy = random_floats((size_t)(s->n * s->co * pixels(s->out)), 2, -1, 1);
+    float *w = random_floats((size_t)(s->co * s->ci * 9), 3, -1, 1);
+    float *scale = plain ? NULL : random_floats((size_t)s->co, 4, -2, 2);
+    float *delta = plain ? NULL : random_floats((size_t)s->co, 6, -2, 2);
+    twin_number *what = malloc((size_t)(s->co * s->ci * 9) * sizeof *what);
+    twin_effective(what, w, scale, delta, s);
+    check_forward(run, s, x, w, scale, delta, what);
+    check_backward_data(run, s, dy, w, scale, delta, what);
+    check_backward_weight(run, s, x, dy);
+    free(x), free(dy), free(w), free(scale), free(delta), free(what);
+}
+
+/* ---- tests ---- */
+
+static void shapes(kernel_run *run)
+{
+    const dirac__convolution list[] = {
+        shape(1, 16, 16, 4, 4, 1, 1),  shape(2, 16, 32, 5, 7, 1, 1),  shape(1, 32, 16, 9, 8, 1, 1),
+        shape(3, 16, 16, 1, 1, 1, 1),  shape(1, 16, 48, 6, 13, 0, 0), shape(1, 48, 16, 3, 4, 2, 2),
+        shape(2, 16, 16, 10, 3, 2, 1), shape(1, 16, 16, 17, 17, 1, 1)};
+    for (size_t i = 0; i < sizeof list / sizeof list[0]; i++)
+        check_shape(run, &list[i], i % 2);
+}
+
+static void test_shapes(void **state)
+{
+    (void)state;
+    for_each_run(shapes);
+}
+
+/* Several blocks and chunks of tiles. */
+static void many_tiles(kernel_run *run)
+{
+    const dirac__convolution s = shape(10, 16, 16, 32, 28, 1, 1);
+    check_shape(run, &s, 0);
+}
+
+static void test_many_tiles(void **state)
+{
+    (void)state;
+    for_each_run(many_tiles);
+}
+
+/* An image's outputs do not depend on the images beside it. */
+static void alone(kernel_run *run)
+{
+    const dirac__kernels *k = run->kernels;
+    const dirac__convolution s = shape(5, 16, 32, 9, 9, 1, 1);
+    const size_t in = (size_t)(s.ci * pixels(s.in)), out = (size_t)(s.co * pixels(s.out));
+    const int32_t lanes = run->team == NULL ? 1 : dirac__team_lanes(run->team);
+    float *x = random_floats(5 * in, 1, -1, 1), *w = random_floats((size_t)(s.co * s.ci * 9), 2, -1, 1);
+    float *packed = dirty(k->winograd_packed(&s)), *scratch = dirty(k->winograd_scratch(&s, lanes));
+    float *y = dirty(5 * out), *one = dirty(out);
+    k->winograd_pack(packed, w, NULL, NULL, &s, run->team);
+    k->winograd_forward(y, x, packed, NULL, 0, scratch, &s, run->team);
+    for (size_t n = 0; n < 5; n++) {
+        dirac__convolution single = s;
+        single.n = 1;
+        k->winograd_forward(one, x + n * in, packed, NULL, 0, scratch, &single, run->team);
+        check_bits("image alone", one, y + n * out, out);
+    }
+    free(x), free(w), free(packed), free(scratch), free(y), free(one);
+}
+
+static void test_alone(void **state)
+{
+    (void)state;
+    for_each_run(alone);
+}
+
+static void test_fits(void **state)
+{
+    (void)state;
+    const dirac__kernels *k = dirac__kernels_best();
+    dirac__convolution s = shape(128, 16, 16, 32, 32, 1, 1);
+    assert_true(k->winograd_fits(&s));
+    s.stride[2] = 2;
+    assert_false(k->winograd_fits(&s));
+    s = shape(128, 16, 16, 32, 32, 1, 1);
+    s.dilation[1] = 2;
+    assert_false(k->winograd_fits(&s));
+    s = shape(128, 3, 16, 32, 32, 1, 1);
+    assert_false(k->winograd_fits(&s));
+    s = shape(128, 16, 10, 32, 32, 1, 1);
+    assert_false(k->winograd_fits(&s));
+    s = shape(1, 16, 16, 4, 4, 1, 1);
+    assert_false(k->winograd_fits(&s));
+    s = shape(128, 16, 16, 32, 32, 1, 1);
+    s.groups = 2;
+    assert_false(k->winograd_fits(&s));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_shapes),
+        cmocka_unit_test(test_many_tiles),
+        cmocka_unit_test(test_alone),
+        cmocka_unit_test(test_fits),
+    };
+    return cmocka_run_group_tests(tests, make_transposed, NULL);
+}
