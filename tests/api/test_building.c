@@ -333,7 +333,11 @@ static void test_sharing(void **state)
     assert_int_equal(dirac_node_multiply_adds(c), 4 * 4 * 9 * 25);
     refused(dirac_net_tensor_read(net, "conv2.weight", &(float){0}, 1), DIRAC_ERR_NOT_FOUND);
     dirac_net_destroy(net);
+}
 
+static void test_refused_sharing(void **state)
+{
+    (void)state;
     dirac_node *y, *z;
     MISTAKE(DIRAC_ERR_SHAPE, "conv2", "conv", "", y = dirac_net_conv2d(net, x, 4, 3); z = dirac_net_conv2d(net, y, 4, 3);
             ok(dirac_node_share_parameters(z, y)));
@@ -387,6 +391,11 @@ static void test_outputs_and_inputs(void **state)
     assert_int_equal(dims[0], 2);
     assert_int_equal(dims[1], 5);
     dirac_net_destroy(net);
+}
+
+static void test_refused_outputs(void **state)
+{
+    (void)state;
     MISTAKE(DIRAC_ERR_ARGUMENT, "relu", "output already", "",
             assert_null(dirac_net_output(net, dirac_net_output_node(net, 0))));
     MISTAKE(DIRAC_ERR_ARGUMENT, "output", "", "", assert_null(dirac_net_output(net, NULL)));
@@ -524,7 +533,9 @@ int main(void)
         cmocka_unit_test(test_illegal_names),
         cmocka_unit_test(test_attributes),
         cmocka_unit_test(test_sharing),
+        cmocka_unit_test(test_refused_sharing),
         cmocka_unit_test(test_outputs_and_inputs),
+        cmocka_unit_test(test_refused_outputs),
         cmocka_unit_test(test_after_build),
         cmocka_unit_test(test_tensors),
         cmocka_unit_test(test_notes),
