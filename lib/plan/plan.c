@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The plan: which nodes are computed, which share memory, what lives when. See session.h for how time is counted. */
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <dirac/status.h>
@@ -60,6 +62,36 @@ static void extend(planner *p, int32_t block, int32_t time)
 
 /* ---- what every layer says ---- */
 
+/* "(16, 3, 3, 3)" */
+static char *dims_text(char out[128], const dirac__parameter *parameter)
+{
+    int used = snprintf(out, 128, "(");
+    for (int32_t i = 0; i < parameter->rank; i++)
+        used += snprintf(out + used, (size_t)(128 - used), "%s%" PRId64, i > 0 ? ", " : "", parameter->dims[i]);
+    memcpy(out + used, ")", 2);
+    return out;
+}
+
+/* Parameters were made for the net's own input sizes: at another size a layer behind a flatten would want others. */
+static int32_t check_parameters(const dirac_node *node, const dirac__shape *in)
+{
+    dirac__parameter_list list;
+    char is[128], wanted[128];
+    if (node->n_tensors == 0)
+        return DIRAC_OK;
+    int32_t status = node->layer.kind->parameters(&node->layer, in, &list);
+    for (int32_t i = 0; i < node->n_tensors && status == DIRAC_OK; i++) {
+        const dirac__parameter *a = &node->net->tensors[node->tensors[i]].is, *b = &list.items[i];
+        if (list.count == node->n_tensors && a->rank == b->rank &&
+            memcmp(a->dims, b->dims, (size_t)a->rank * sizeof *a->dims) == 0)
+            continue;
+        status = dirac__fail(DIRAC_ERR_SHAPE,
+                             "layer \"%s\": its parameter \"%s.%s\" is %s, this input size would need %s", node->name,
+                             node->name, a->name, dims_text(is, a), i < list.count ? dims_text(wanted, b) : "none");
+    }
+    return status;
+}
+
 static int32_t ask_layer(planner *p, int32_t id, size_t *next_edge)
 {
     const dirac_session *s = p->session;
@@ -76,6 +108,8 @@ static int32_t ask_layer(planner *p, int32_t id, size_t *next_edge)
     if (node->layer.kind->traits & DIRAC__IS_INPUT)
         ask.in = &step->out;
     int32_t status = node->layer.kind->plan(&ask);
+    if (status == DIRAC_OK)
+        status = check_parameters(node, in);
     if (status != DIRAC_OK)
         return status;
     const bool is_input = node->layer.kind->traits & DIRAC__IS_INPUT;

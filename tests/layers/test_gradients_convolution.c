@@ -132,7 +132,7 @@ static void wide(void **state)
     static const geometry all[] = {
         {.in = 17, .out = 33, .size = {7, 10}, .kernel = {3, 3}, .n = 2},
         {.in = 33, .out = 16, .size = {9, 6}, .kernel = {3, 3}, .n = 2, .bias = 1},
-        {.in = 32, .out = 32, .size = {13, 11}, .kernel = {3, 3}, .n = 2},
+        {.in = 32, .out = 32, .size = {9, 7}, .kernel = {3, 3}, .n = 2},
         {.in = 40, .out = 24, .size = {5, 5}, .kernel = {3, 3}, .groups = 2, .n = 3},
         {.in = 35, .out = 19, .size = {6, 5}, .kernel = {1, 1}, .n = 3, .bias = 1},
         {.in = 16, .out = 32, .size = {9, 9}, .kernel = {3, 3}, .stride = {2, 2}, .n = 2},

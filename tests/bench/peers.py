@@ -1,0 +1,210 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""The workloads of dirac-bench in PyTorch and ONNX Runtime, beside libdirac in one run.
+
+    peers.py DIRAC_BENCH [--threads N] [--rounds R] [WORKLOAD...]
+
+Every measurement is a process of its own: libdirac, PyTorch with both memory formats (training: eager; inference: eager
+and frozen), ONNX Runtime if it can be imported (inference). They take turns for R rounds; a figure is the median over the
+rounds, and a ratio compares libdirac with the fastest peer, images a second over images a second. A training step is
+forward, loss, backward, and SGD with momentum and weight decay, data in memory. Prints a Markdown table.
+"""
+import argparse
+import importlib.util
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+WORKLOADS = {  # name: (training, imagenet, depth, width, batch)
+    "train-cifar-34-1": (True, False, 34, 1, 128),
+    "train-cifar-28-5": (True, False, 28, 5, 32),
+    "train-cifar-28-10": (True, False, 28, 10, 32),
+    "infer-cifar-34-1": (False, False, 34, 1, 128),
+    "infer-cifar-34-1-b1": (False, False, 34, 1, 1),
+    "infer-cifar-28-10": (False, False, 28, 10, 32),
+    "infer-imagenet-18": (False, True, 18, 1, 16),
+    "infer-imagenet-18-b1": (False, True, 18, 1, 1),
+    "infer-imagenet-34-b1": (False, True, 34, 1, 1),
+}
+
+
+def plan(imagenet, depth, width):
+    """Channels of the stem, and the groups as (channels, blocks)."""
+    if imagenet:
+        blocks = {18: (4, 4, 4, 4), 34: (6, 8, 12, 6)}[depth]
+        return int(64 * width), [(int(64 * 2**g * width), n) for g, n in enumerate(blocks)]
+    n = 2 * ((depth - 4) // 6)
+    return int(16 * width), [(int(16 * 2**g * width), n) for g in range(3)]
+
+
+def trained_net(torch, imagenet, depth, width):
+    """The DiracNet for training: convolutions with eq. 5, batch norm."""
+    nn, functional = torch.nn, torch.nn.functional
+
+    class Dirac(nn.Conv2d):
+        def __init__(self, inputs, outputs):
+            super().__init__(inputs, outputs, 3, padding=1, bias=False)
+            self.alpha = nn.Parameter(torch.ones(outputs))
+            self.beta = nn.Parameter(torch.full((outputs,), 0.1))
+            self.register_buffer("delta", nn.init.dirac_(torch.empty_like(self.weight)))
+            nn.init.kaiming_normal_(self.weight)
+
+        def forward(self, x):
+            norm = functional.normalize(self.weight.flatten(1), dim=1).view_as(self.weight)
+            weight = self.alpha.view(-1, 1, 1, 1) * self.delta + self.beta.view(-1, 1, 1, 1) * norm
+            return functional.conv2d(x, weight, padding=1)
+
+    return chain(nn, imagenet, depth, width, lambda i, o: [nn.ReLU(inplace=True), Dirac(i, o), nn.BatchNorm2d(o)])
+
+
+def folded_net(torch, imagenet, depth, width):
+    """The folded form: convolution, bias, ReLU."""
+    nn = torch.nn
+    return chain(nn, imagenet, depth, width, lambda i, o: [nn.ReLU(inplace=True), nn.Conv2d(i, o, 3, padding=1)],
+                 folded=True)
+
+
+def chain(nn, imagenet, depth, width, block, folded=False):
+    channels, groups = plan(imagenet, depth, width)
+    layers = [nn.Conv2d(3, channels, 7 if imagenet else 3, stride=2 if imagenet else 1, padding=3 if imagenet else 1,
+                        bias=folded)]
+    layers += [] if folded else [nn.BatchNorm2d(channels)]
+    layers += [nn.MaxPool2d(3, 2, 1)] if imagenet else [nn.ReLU(inplace=True)]
+    for index, (outputs, blocks) in enumerate(groups):
+        layers += [nn.MaxPool2d(2)] if index else []
+        for _ in range(blocks):
+            layers += block(channels, outputs)
+            channels = outputs
+    layers += [nn.ReLU(inplace=True), nn.AdaptiveAvgPool2d(1), nn.Flatten(),
+               nn.Linear(channels, 1000 if imagenet else 10)]
+    return nn.Sequential(*layers)
+
+
+def timed(step):
+    """Seconds of one step: the median of five runs of about half a second."""
+    step()
+    start = time.perf_counter()
+    step()
+    count = max(1, int(0.5 / (time.perf_counter() - start)))
+    runs = []
+    for _ in range(5):
+        start = time.perf_counter()
+        for _ in range(count):
+            step()
+        runs.append((time.perf_counter() - start) / count)
+    return statistics.median(runs)
+
+
+def torch_step(torch, name, variant):
+    training, imagenet, depth, width, batch = WORKLOADS[name]
+    side = 224 if imagenet else 32
+    layout = torch.channels_last if "last" in variant else torch.contiguous_format
+    x = torch.randn(batch, 3, side, side).to(memory_format=layout)
+    net = (trained_net if training else folded_net)(torch, imagenet, depth, width).to(memory_format=layout)
+    if not training:
+        net.eval()
+        if "frozen" in variant:
+            with torch.no_grad():
+                net = torch.jit.optimize_for_inference(torch.jit.freeze(torch.jit.trace(net, x)))
+
+        def infer():
+            with torch.inference_mode():
+                net(x)
+        return infer
+    labels = torch.arange(batch) % 10
+    decayed = [p for p in net.parameters() if p.dim() > 1]
+    others = [p for p in net.parameters() if p.dim() <= 1]
+    sgd = torch.optim.SGD([{"params": decayed, "weight_decay": 5e-4}, {"params": others}], lr=0.01, momentum=0.9)
+
+    def train():
+        sgd.zero_grad(set_to_none=True)
+        torch.nn.functional.cross_entropy(net(x), labels).backward()
+        sgd.step()
+    return train
+
+
+def ort_step(name, threads):
+    import onnxruntime
+    import torch
+    _, imagenet, depth, width, batch = WORKLOADS[name]
+    side = 224 if imagenet else 32
+    x = torch.randn(batch, 3, side, side)
+    with tempfile.NamedTemporaryFile(suffix=".onnx") as file:
+        torch.onnx.export(folded_net(torch, imagenet, depth, width).eval(), x, file.name, opset_version=13)
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        session = onnxruntime.InferenceSession(file.name, options, providers=["CPUExecutionProvider"])
+    feed = {session.get_inputs()[0].name: x.numpy()}
+    return lambda: session.run(None, feed)
+
+
+def child(name, variant, threads):
+    if variant == "onnxruntime":
+        step = ort_step(name, threads)
+    else:
+        import torch
+        torch.set_num_threads(threads)
+        step = torch_step(torch, name, variant)
+    seconds = timed(step)
+    print(json.dumps({"images_per_second": WORKLOADS[name][4] / seconds,
+                      "peak_bytes": 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss}))
+
+
+def variants(name):
+    if WORKLOADS[name][0]:
+        return ["torch first", "torch last"]
+    out = ["torch first", "torch last", "torch first frozen", "torch last frozen"]
+    return out + (["onnxruntime"] if importlib.util.find_spec("onnxruntime") else [])
+
+
+def run(command, threads):
+    environment = dict(os.environ, OMP_NUM_THREADS=str(threads))
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    if done.returncode != 0:
+        sys.exit(f"{' '.join(command)}:\n{done.stderr}")
+    return json.loads(done.stdout.strip().splitlines()[-1])
+
+
+def measure(bench, name, threads, rounds):
+    results = {}
+    for _ in range(rounds):
+        for variant in ["libdirac"] + variants(name):
+            if variant == "libdirac":
+                command = [bench, "--threads", str(threads), name]
+            else:
+                command = [sys.executable, os.path.abspath(__file__), "--child", variant, "--threads", str(threads), name]
+            results.setdefault(variant, []).append(run(command, threads))
+    return {v: {k: statistics.median(r[k] for r in list_) for k in ("images_per_second", "peak_bytes")}
+            for v, list_ in results.items()}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("bench", nargs="?", help="the program dirac-bench")
+    parser.add_argument("workloads", nargs="*")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--child", help=argparse.SUPPRESS)
+    options = parser.parse_intermixed_args()
+    if options.child:
+        child(options.bench, options.child, options.threads)
+        return
+    print("| workload | threads | libdirac, images/s | fastest peer | images/s | ratio | libdirac, MB | peer, MB |")
+    print("|---|---|---|---|---|---|---|---|", flush=True)
+    for name in options.workloads or WORKLOADS:
+        results = measure(options.bench, name, options.threads, options.rounds)
+        ours = results.pop("libdirac")
+        best = max(results, key=lambda v: results[v]["images_per_second"])
+        peer = results[best]
+        print(f"| {name} | {options.threads} | {ours['images_per_second']:.1f} | {best} "
+              f"| {peer['images_per_second']:.1f} | {ours['images_per_second'] / peer['images_per_second']:.2f} "
+              f"| {ours['peak_bytes'] / 1e6:.0f} | {peer['peak_bytes'] / 1e6:.0f} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
