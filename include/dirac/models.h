@@ -49,7 +49,7 @@ DIRAC_API dirac_node *dirac_model_diracnet_imagenet(dirac_net *net, dirac_node *
 DIRAC_API dirac_node *dirac_model_resnet_imagenet(dirac_net *net, dirac_node *x, int32_t depth, double width,
                                                   int64_t classes, int32_t form);
 /**
- * VGG-16's thirteen convolutions with batch norm and no bias, one linear layer of 512 with batch norm, for 32x32
+ * VGG-16's thirteen convolutions (with bias) and batch norms, one linear layer of 512 with batch norm, for 32x32
  * images. 10 classes: 14,991,946. (The paper's 20 M is not that of this usual network.)
  */
 DIRAC_API dirac_node *dirac_model_vgg16_cifar(dirac_net *net, dirac_node *x, int64_t classes);

@@ -88,7 +88,7 @@ static int32_t add_attribute(dirac_layer_kind *kind, const char *name, int32_t t
         return dirac__fail(DIRAC_ERR_ARGUMENT, "kind \"%s\": the default of attribute \"%s\" lies outside its range",
                            kind->kind.name, name);
     if (kind->kind.n_attributes == DIRAC__MAX_ATTRIBUTES)
-        return dirac__fail(DIRAC_ERR_LIMIT, "kind \"%s\": a kind has at most %d attributes", kind->kind.name,
+        return dirac__fail(DIRAC_ERR_ARGUMENT, "kind \"%s\": a kind has at most %d attributes", kind->kind.name,
                            DIRAC__MAX_ATTRIBUTES);
     char *copy = dirac__copy_string(&kind->memory, name);
     if (copy == NULL)

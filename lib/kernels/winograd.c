@@ -13,8 +13,8 @@
 #include "base/mem.h"
 #include "kernels/convolution_tile.h"
 
-#define BLOCK_FLOATS (160 * 1024) /* of V and M together, what a second-level cache holds */
-#define LEAST_TILES 48            /* of a block whose weights are larger than that cache */
+#define BLOCK_FLOATS (96 * 1024)  /* of V and M together, what a second-level cache holds */
+#define LEAST_TILES 32            /* of a block whose weights are larger than that cache */
 #define MOST_TILES 192
 
 /* ---- tilings ---- */
@@ -49,35 +49,9 @@ dirac__tiling KERNEL(tiling_backward)(const dirac__convolution *s)
 
 /* ---- transforms of blocks ---- */
 
-/* Where the 6x6 inputs of a tile are: a pixel, or zeros outside. */
-static void tile_sources(const float *rows[WINOGRAD_POINTS], const float *x, const float *zero, int64_t channels,
-                         const dirac__tiling *tiling, int64_t tile)
+/* B' x B to v at e * stride, from the columns' transform: middle[column][point]. */
+static ALWAYS_INLINE void transform_rows(float *v, int64_t stride, vec middle[WINOGRAD_IN][WINOGRAD_IN])
 {
-    const int64_t image = tile / (tiling->high * tiling->wide);
-    const int64_t top = tile / tiling->wide % tiling->high * WINOGRAD_OUT - tiling->before[0];
-    const int64_t left = tile % tiling->wide * WINOGRAD_OUT - tiling->before[1];
-    for (int64_t i = 0; i < WINOGRAD_IN; i++) {
-        const int64_t h = top + i;
-        const float *line = x + ((image * tiling->source[0] + h) * tiling->source[1] + left) * channels;
-        for (int64_t j = 0; j < WINOGRAD_IN; j++) {
-            const int inside = h >= 0 && h < tiling->source[0] && left + j >= 0 && left + j < tiling->source[1];
-            rows[i * WINOGRAD_IN + j] = inside ? line + j * channels : zero;
-        }
-    }
-}
-
-static ALWAYS_INLINE void transform_input(float *v, int64_t stride, const float *const rows[WINOGRAD_POINTS], int64_t c)
-{
-    vec middle[WINOGRAD_IN][WINOGRAD_IN]; /* [column][point of the rows] */
-    UNROLL
-    for (int j = 0; j < WINOGRAD_IN; j++) {
-        vec column[WINOGRAD_IN];
-        UNROLL
-        for (int i = 0; i < WINOGRAD_IN; i++) {
-            column[i] = vec_load(rows[i * WINOGRAD_IN + j] + c);
-        }
-        input_transform(middle[j], column);
-    }
     UNROLL
     for (int i = 0; i < WINOGRAD_IN; i++) {
         vec row[WINOGRAD_IN], out[WINOGRAD_IN];
@@ -88,19 +62,64 @@ static ALWAYS_INLINE void transform_input(float *v, int64_t stride, const float 
         input_transform(out, row);
         UNROLL
         for (int j = 0; j < WINOGRAD_IN; j++) {
-            vec_store(v + (i * WINOGRAD_IN + j) * stride + c, out[j]);
+            vec_store(v + (i * WINOGRAD_IN + j) * stride, out[j]);
         }
+    }
+}
+
+/* The 6x6 inputs of a tile: pixel (i, j) at rows[i] + j * steps[i], for columns begin to end - 1. Rows outside the image
+ * have step 0 and lie in zeros; columns outside are zeros without being read. */
+typedef struct patch {
+    const float *rows[WINOGRAD_IN];
+    int64_t steps[WINOGRAD_IN];
+    int64_t begin, end;
+} patch;
+
+static patch find_patch(const float *x, const float *zero, int64_t channels, const dirac__tiling *tiling, int64_t tile)
+{
+    const int64_t image = tile / (tiling->high * tiling->wide);
+    const int64_t top = tile / tiling->wide % tiling->high * WINOGRAD_OUT - tiling->before[0];
+    const int64_t left = tile % tiling->wide * WINOGRAD_OUT - tiling->before[1];
+    patch out = {.begin = at_least(0, -left), .end = at_most(WINOGRAD_IN, tiling->source[1] - left)};
+    const float *first = x + ((image * tiling->source[0] + top) * tiling->source[1] + left) * channels;
+    for (int64_t i = 0; i < WINOGRAD_IN; i++) {
+        const int inside = top + i >= 0 && top + i < tiling->source[0];
+        out.rows[i] = inside ? first + i * tiling->source[1] * channels : zero;
+        out.steps[i] = inside ? channels : 0;
+    }
+    return out;
+}
+
+/* The transform of a patch's columns, one vector of channels. */
+static ALWAYS_INLINE void transform_columns(vec middle[WINOGRAD_IN][WINOGRAD_IN], const patch *in, int64_t c)
+{
+    UNROLL
+    for (int j = 0; j < WINOGRAD_IN; j++) {
+        vec column[WINOGRAD_IN];
+        if (j < in->begin || j >= in->end) {
+            UNROLL
+            for (int i = 0; i < WINOGRAD_IN; i++) {
+                middle[j][i] = (vec){0};
+            }
+            continue;
+        }
+        UNROLL
+        for (int i = 0; i < WINOGRAD_IN; i++) {
+            column[i] = vec_load(in->rows[i] + j * in->steps[i] + c);
+        }
+        input_transform(middle[j], column);
     }
 }
 
 void KERNEL(winograd_inputs)(float *v, int64_t stride, const float *x, const float *zero, int64_t channels,
                              const dirac__tiling *tiling, int64_t t0, int64_t count)
 {
-    for (int64_t t = 0; t < count; t++, v += channels) {
-        const float *rows[WINOGRAD_POINTS];
-        tile_sources(rows, x, zero, channels, tiling, t0 + t);
+    for (int64_t t = t0; t < t0 + count; t++, v += channels) {
+        const patch in = find_patch(x, zero, channels, tiling, t);
         for (int64_t c = 0; c < channels; c += DIRAC_LANES) {
-            transform_input(v, stride, rows, c);
+            vec middle[WINOGRAD_IN][WINOGRAD_IN];
+            transform_columns(middle, &in, c);
+            transform_rows(v + c, stride, middle);
         }
     }
 }
@@ -223,8 +242,7 @@ static int64_t block_tiles(int64_t summed, int64_t written)
 static size_t lane_floats(int64_t summed, int64_t written)
 {
     /* and a line of the cache between matrices, lest 36 streams meet in one set */
-    return (size_t)(WINOGRAD_POINTS * (MOST_TILES < block_tiles(summed, written) ? MOST_TILES : block_tiles(summed, written)) *
-                        (summed + padded_channels(written)) + 2 * WINOGRAD_POINTS * 16);
+    return (size_t)(WINOGRAD_POINTS * (block_tiles(summed, written) * (summed + padded_channels(written)) + 2 * 16));
 }
 
 size_t KERNEL(winograd_scratch)(const dirac__convolution *s, int32_t lanes)
@@ -288,25 +306,45 @@ static ALWAYS_INLINE vec finish(vec v, vec bias, int32_t relu)
     return relu ? (vec)((mask)v & ~(mask)(v < (vec){0})) : v; /* NaN stays */
 }
 
-/* Writes the outputs of one tile for one vector of channels, those that lie inside. */
-static void store_tile(const product_job *job, int64_t tile, const vec out[4][4], int64_t first, int64_t lanes)
+/* Writes the outputs of one tile for one vector of channels, those that lie inside: high x wide of them. */
+static void store_border(float *to, const vec out[4][4], vec bias, int64_t high, int64_t wide, int64_t lanes,
+                         const product_job *job)
 {
-    const dirac__tiling *t = &job->tiling;
-    const int64_t image = tile / (t->high * t->wide);
-    const int64_t top = tile / t->wide % t->high * WINOGRAD_OUT, left = tile % t->wide * WINOGRAD_OUT;
-    const int64_t high = at_most(WINOGRAD_OUT, t->target[0] - top), wide = at_most(WINOGRAD_OUT, t->target[1] - left);
-    vec bias = {0};
-    if (job->bias != NULL) {
-        memcpy(&bias, job->bias + first, (size_t)lanes * sizeof(float));
-    }
+    const int64_t line = job->tiling.target[1] * job->written;
     for (int64_t i = 0; i < high; i++) {
-        float *to = job->y + ((image * t->target[0] + top + i) * t->target[1] + left) * job->written + first;
-        for (int64_t j = 0; j < wide; j++, to += job->written) {
+        for (int64_t j = 0; j < wide; j++) {
             const vec v = finish(out[i][j], bias, job->relu);
-            if (lanes == DIRAC_LANES) {
-                vec_store(to, v);
-            } else {
-                memcpy(to, &v, (size_t)lanes * sizeof(float));
+            memcpy(to + i * line + j * job->written, &v, (size_t)lanes * sizeof(float));
+        }
+    }
+}
+
+/* All outputs of tile number `tile`, which is number t of `count` in the block of products m. */
+static void write_tile(const product_job *job, int64_t tile, const float *m, int64_t m_stride, int64_t t, int64_t count)
+{
+    const dirac__tiling *tiling = &job->tiling;
+    const int64_t image = tile / (tiling->high * tiling->wide);
+    const int64_t top = tile / tiling->wide % tiling->high * WINOGRAD_OUT, left = tile % tiling->wide * WINOGRAD_OUT;
+    const int64_t high = at_most(WINOGRAD_OUT, tiling->target[0] - top);
+    const int64_t wide = at_most(WINOGRAD_OUT, tiling->target[1] - left);
+    const int64_t line = tiling->target[1] * job->written;
+    float *y = job->y + ((image * tiling->target[0] + top) * tiling->target[1] + left) * job->written;
+    for (int64_t c = 0; c < job->written; c += DIRAC_LANES) {
+        const int64_t p = c / PANEL, lanes = at_most(DIRAC_LANES, job->written - c);
+        vec out[4][4], bias = {0};
+        transform_output(out, m + p * PANEL * count + t * panel_width(job->written, p) + c % PANEL, m_stride);
+        if (job->bias != NULL) {
+            memcpy(&bias, job->bias + c, (size_t)lanes * sizeof(float));
+        }
+        if (high < WINOGRAD_OUT || wide < WINOGRAD_OUT || lanes < DIRAC_LANES) {
+            store_border(y + c, (const vec(*)[4])out, bias, high, wide, lanes, job);
+            continue;
+        }
+        UNROLL
+        for (int i = 0; i < WINOGRAD_OUT; i++) {
+            UNROLL
+            for (int j = 0; j < WINOGRAD_OUT; j++) {
+                vec_store(y + c + i * line + j * job->written, finish(out[i][j], bias, job->relu));
             }
         }
     }
@@ -322,14 +360,7 @@ static void run_block(void *argument, int64_t block, int32_t lane)
     KERNEL(winograd_inputs)(v, v_stride, job->x, job->zero, job->summed, &job->tiling, t0, count);
     multiply(m, m_stride, v, v_stride, job, count);
     for (int64_t t = 0; t < count; t++) {
-        for (int64_t p = 0; p < panel_count(job->written); p++) {
-            const int64_t width = panel_width(job->written, p), channels = panel_channels(job->written, p);
-            for (int64_t j = 0; j < width; j += DIRAC_LANES) {
-                vec out[4][4];
-                transform_output(out, m + p * PANEL * count + t * width + j, m_stride);
-                store_tile(job, t0 + t, (const vec(*)[4])out, p * PANEL + j, at_most(channels - j, DIRAC_LANES));
-            }
-        }
+        write_tile(job, t0 + t, m, m_stride, t, count);
     }
 }
 

@@ -49,14 +49,20 @@ size_t KERNEL(winograd_weight_scratch)(const dirac__convolution *s)
            (size_t)at_least(s->ci, s->co);
 }
 
-/* A dy A' of one tile and vector of channels to out at e * stride. */
-static ALWAYS_INLINE void transform_gradient(float *out, int64_t stride, const float *const rows[16], int64_t c)
+/* A dy A' of one tile and vector of channels to out at e * stride; pixel (i, j) at rows[i] + j * steps[i]. */
+static ALWAYS_INLINE void transform_gradient(float *out, int64_t stride, const float *const rows[4],
+                                             const int64_t steps[4], int64_t wide)
 {
     vec middle[4][6]; /* [column][point] */
     UNROLL
     for (int j = 0; j < 4; j++) {
-        const vec column[4] = {vec_load(rows[j] + c), vec_load(rows[4 + j] + c), vec_load(rows[8 + j] + c),
-                               vec_load(rows[12 + j] + c)};
+        vec column[4] = {{0}, {0}, {0}, {0}};
+        if (j < wide) {
+            UNROLL
+            for (int i = 0; i < 4; i++) {
+                column[i] = vec_load(rows[i] + j * steps[i]);
+            }
+        }
         output_adjoint(middle[j], column);
     }
     UNROLL
@@ -77,20 +83,18 @@ static void gradient_tile(const weight_job *job, int64_t t)
     const dirac__tiling *tiling = &job->inputs;
     const int64_t tile = job->t0 + t, image = tile / (tiling->high * tiling->wide);
     const int64_t top = tile / tiling->wide % tiling->high * 4, left = tile % tiling->wide * 4;
-    const float *rows[16];
-    for (int64_t i = 0; i < 4; i++) {
-        for (int64_t j = 0; j < 4; j++) {
-            const int inside = top + i < tiling->target[0] && left + j < tiling->target[1];
-            rows[i * 4 + j] =
-                inside ? job->dy + ((image * tiling->target[0] + top + i) * tiling->target[1] + left + j) * job->co
-                       : job->zero;
+    const int64_t high = tiling->target[0] - top, wide = tiling->target[1] - left;
+    const float *first = job->dy + ((image * tiling->target[0] + top) * tiling->target[1] + left) * job->co;
+    for (int64_t c = 0; c < job->co; c += DIRAC_LANES) {
+        const int64_t p = c / PANEL;
+        const float *rows[4];
+        int64_t steps[4];
+        for (int64_t i = 0; i < 4; i++) {
+            rows[i] = i < high ? first + i * tiling->target[1] * job->co + c : job->zero;
+            steps[i] = i < high ? job->co : 0;
         }
-    }
-    for (int64_t p = 0; p < job->panels; p++) {
-        const int64_t width = panel_width(job->co, p);
-        for (int64_t j = 0; j < width; j += DIRAC_LANES) {
-            transform_gradient(job->d + p * PANEL * job->count + t * width + j, job->d_stride, rows, p * PANEL + j);
-        }
+        transform_gradient(job->d + p * PANEL * job->count + t * panel_width(job->co, p) + c % PANEL, job->d_stride,
+                           rows, steps, wide);
     }
 }
 

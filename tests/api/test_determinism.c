@@ -394,7 +394,7 @@ static void check_company(model_fn model, int64_t size, int32_t threads, int32_t
     ok(dirac_net_create(&net, context));
     dirac_net_output(net, model(net, dirac_net_input2d(net, 3, size, size)));
     ok(dirac_net_build(net));
-    stir_batch_norms(net, 4);
+    stir_batch_norms(net, 4, 5);
     floats images = random_numbers((size_t)(COMPANY * 3 * size * size), 8, -2, 2);
     ok(dirac_session_create(&one, net, DIRAC_INFER));
     ok(dirac_session_set_strict(one, strict));

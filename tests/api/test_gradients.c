@@ -160,7 +160,7 @@ static void test_joined_loss(void **state)
         if (strcmp(dirac_node_kind(dirac_net_node(net, i)), "batch_norm") == 0)
             ok(dirac_node_set_frozen(dirac_net_node(net, i), 1));
     ok(dirac_net_build(net));
-    stir_batch_norms(net, 3);
+    stir_batch_norms(net, 3, 5);
     dirac_session *all = open_session(net, DIRAC_TRAIN, 12), *halves[2];
     floats images = random_numbers(12 * 768, 9, -1, 1);
     float loss, half[2];

@@ -100,7 +100,7 @@ static dirac_net *normed_net(int32_t frozen)
         ok(dirac_node_set_frozen(x, 1));
     dirac_net_output(net, x);
     ok(dirac_net_build(net));
-    stir_batch_norms(net, 1);
+    stir_batch_norms(net, 1, 5);
     return net;
 }
 

@@ -74,7 +74,7 @@ def chain(nn, imagenet, depth, width, block, folded=False):
     layers = [nn.Conv2d(3, channels, 7 if imagenet else 3, stride=2 if imagenet else 1, padding=3 if imagenet else 1,
                         bias=folded)]
     layers += [] if folded else [nn.BatchNorm2d(channels)]
-    layers += [nn.MaxPool2d(3, 2, 1)] if imagenet else [nn.ReLU(inplace=True)]
+    layers += [nn.MaxPool2d(3, 2, 1)] if imagenet else []  # the stem's ReLU is that of the first block
     for index, (outputs, blocks) in enumerate(groups):
         layers += [nn.MaxPool2d(2)] if index else []
         for _ in range(blocks):

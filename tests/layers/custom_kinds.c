@@ -27,10 +27,10 @@ static int64_t input_area(const dirac_layer *layer, int64_t *channels)
 
 static int32_t polynomial_setup(void *user, dirac_layer *layer)
 {
-    int64_t dims[4];
-    int32_t rank = 0, status;
+    int64_t dims[4] = {0};
+    int32_t rank = 0;
     (void)user;
-    status = dirac_layer_input_shape(layer, 0, dims, &rank);
+    int32_t status = dirac_layer_input_shape(layer, 0, dims, &rank);
     if (status == DIRAC_OK)
         status = dirac_layer_set_output_shape(layer, dims, rank);
     int64_t numbers = 1;

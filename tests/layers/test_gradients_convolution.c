@@ -126,24 +126,54 @@ static void three_dimensions(void **state)
         check_forms(&all[i], 3, i);
 }
 
-/* More channels than a vector holds, and images of several transformed tiles with a rest at the edges. */
+static void check_form(const geometry *g, int32_t dimensions, int32_t form)
+{
+    const convolution c = {g, dimensions, form};
+    char what[96];
+    snprintf(what, sizeof what, "%d-D convolution %d to %d, %s", (int)dimensions, (int)g->in, (int)g->out,
+             form_names[form]);
+    check_layer(&(layer_case){.what = what, .build = build, .user = &c, .n = g->n});
+}
+
+/* Images of enough tiles for transformed convolution, of whole tiles and with every rest at the edges. */
+static void tiles(void **state)
+{
+    static const geometry all[] = {
+        {.in = 16, .out = 32, .size = {5, 6}, .kernel = {3, 3}, .n = 4, .bias = 1},
+        {.in = 32, .out = 16, .size = {4, 8}, .kernel = {3, 3}, .n = 8},
+        {.in = 16, .out = 16, .size = {3, 13}, .kernel = {3, 3}, .n = 4},
+        {.in = 16, .out = 16, .size = {1, 1}, .kernel = {3, 3}, .n = 17, .bias = 1},
+        {.in = 16, .out = 16, .size = {7, 6}, .kernel = {3, 3}, .n = 4, .pads = 1, .padding = {0, 2}},
+        {.in = 16, .out = 16, .size = {8, 7}, .kernel = {3, 3}, .n = 5, .pads = 1, .padding = {2, 0}},
+        {.in = 16, .out = 16, .size = {3, 3}, .kernel = {3, 3}, .n = 16, .pads = 1, .padding = {3, 0}},
+    };
+    (void)state;
+    for (int i = 0; i < (int)(sizeof all / sizeof *all); i++)
+        check_form(&all[i], 2, i % 4);
+}
+
+/* More channels than a vector holds. */
 static void wide(void **state)
 {
     static const geometry all[] = {
-        {.in = 17, .out = 33, .size = {7, 10}, .kernel = {3, 3}, .n = 2},
-        {.in = 33, .out = 16, .size = {9, 6}, .kernel = {3, 3}, .n = 2, .bias = 1},
-        {.in = 32, .out = 32, .size = {9, 7}, .kernel = {3, 3}, .n = 2},
+        {.in = 17, .out = 33, .size = {5, 6}, .kernel = {3, 3}, .n = 4},
+        {.in = 33, .out = 16, .size = {9, 5}, .kernel = {3, 3}, .n = 3, .bias = 1},
+        {.in = 32, .out = 32, .size = {9, 8}, .kernel = {3, 3}, .n = 3},
         {.in = 40, .out = 24, .size = {5, 5}, .kernel = {3, 3}, .groups = 2, .n = 3},
         {.in = 35, .out = 19, .size = {6, 5}, .kernel = {1, 1}, .n = 3, .bias = 1},
         {.in = 16, .out = 32, .size = {9, 9}, .kernel = {3, 3}, .stride = {2, 2}, .n = 2},
     };
-    (void)state;
-    for (int i = 0; i < (int)(sizeof all / sizeof *all); i++)
-        check_forms(&all[i], 2, 100 + i);
     static const geometry line = {.in = 17, .out = 18, .size = {21}, .kernel = {3}, .n = 2};
     static const geometry cube = {.in = 17, .out = 16, .size = {3, 4, 5}, .kernel = {3, 3, 3}, .n = 1};
-    check_forms(&line, 1, 100);
-    check_forms(&cube, 3, 100);
+    (void)state;
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        check_form(&all[i], 2, DIRAC_FORM_PLAIN);
+        check_form(&all[i], 2, DIRAC_FORM_NORMALIZED_DELTA);
+    }
+    check_form(&all[0], 2, DIRAC_FORM_DELTA);
+    check_form(&all[1], 2, DIRAC_FORM_FIXED_DELTA);
+    check_form(&line, 1, DIRAC_FORM_NORMALIZED_DELTA);
+    check_form(&cube, 3, DIRAC_FORM_NORMALIZED_DELTA);
 }
 
 typedef struct dense {
@@ -189,7 +219,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_dimension), cmocka_unit_test(two_dimensions), cmocka_unit_test(three_dimensions),
-        cmocka_unit_test(wide),          cmocka_unit_test(linear),
+        cmocka_unit_test(tiles),         cmocka_unit_test(wide),           cmocka_unit_test(linear),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

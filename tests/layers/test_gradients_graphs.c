@@ -299,6 +299,24 @@ static void blocks_of_the_paper(void **state)
     }
 }
 
+/* Channels and tiles enough for the fastest convolution that there is, around the same fused layers. */
+static void wide_block(dirac_net *net, const void *user)
+{
+    (void)user;
+    dirac_node *x = conv(net, dirac_net_input2d(net, 3, 6, 7), 16, 3, 0);
+    dirac_node *y = dirac_net_relu(net, dirac_net_batch_norm(net, x));
+    y = dirac_net_batch_norm(net, dirac_net_dirac_conv2d(net, y, 16, 3));
+    y = dirac_net_relu(net, dirac_net_add(net, dirac_net_relu(net, y), x));
+    y = dirac_net_relu(net, conv(net, y, 16, 3, 1));
+    dirac_net_output(net, dirac_net_global_average_pool(net, conv(net, y, 16, 3, 0)));
+}
+
+static void block_of_sixteen_channels(void **state)
+{
+    (void)state;
+    check_layer(&(layer_case){.what = "block of sixteen channels", .build = wide_block, .n = 4});
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -306,6 +324,7 @@ int main(void)
         cmocka_unit_test(several_readers),
         cmocka_unit_test(shared_parameters),
         cmocka_unit_test(blocks_of_the_paper),
+        cmocka_unit_test(block_of_sixteen_channels),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

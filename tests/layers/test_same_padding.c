@@ -42,7 +42,7 @@ static void build(dirac_net *net, const void *user)
     assert_non_null(add_layer(net, user));
 }
 
-static const int64_t usual_size[3][3] = {{11}, {6, 7}, {4, 5, 3}};
+static const int64_t usual_size[3][3] = {{11}, {6, 7}, {4, 5, 7}};
 
 static void set_kernel(layer *l, int64_t k)
 {

@@ -15,17 +15,17 @@ from optimizer import Sgd
 # folded: the folded tensors are stored too.
 CASES = {
     'fold_diracnet_10': dict(
-        net=dict(model='diracnet_cifar', depth=10, width=0.3, classes=5, form=NORMALIZED, bottleneck=0),
-        image=(3, 16, 16), batch=16, steps=150, rate=0.05, folded=True),
+        net=dict(model='diracnet_cifar', depth=10, width=1, classes=5, form=NORMALIZED, bottleneck=0),
+        image=(3, 16, 16), batch=16, steps=100, rate=0.05, folded=False),
     'fold_diracnet_16': dict(
-        net=dict(model='diracnet_cifar', depth=16, width=0.4, classes=5, form=NORMALIZED, bottleneck=0),
-        image=(3, 16, 20), batch=16, steps=120, rate=0.05, folded=False),
+        net=dict(model='diracnet_cifar', depth=16, width=0.25, classes=5, form=NORMALIZED, bottleneck=0),
+        image=(3, 16, 20), batch=16, steps=120, rate=0.05, folded=True),
     'fold_dirac_resnet': dict(
         net=dict(model='resnet_cifar', depth=16, width=0.2, classes=5, form=FIXED, bottleneck=0),
         image=(3, 16, 16), batch=16, steps=120, rate=0.05, folded=True),
     'fold_imagenet_18': dict(
         net=dict(model='diracnet_imagenet', depth=18, width=0.05, classes=6, form=NORMALIZED, bottleneck=0),
-        image=(3, 32, 48), batch=24, steps=100, rate=0.05, folded=False),
+        image=(3, 32, 32), batch=24, steps=100, rate=0.05, folded=False),
 }
 SEEDS = {}
 TESTED = 8

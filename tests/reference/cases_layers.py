@@ -13,12 +13,12 @@ CASES = {
     'conv1d_normalized': ('dirac_conv1d 6 3 dilation=[2]', [(3, 6, 15)]),
     'conv1d_fixed': ('conv1d 4 3 form=3 stride=[3] padding=[2]', [(2, 8, 16)]),
     'conv1d_groups': ('dirac_conv1d 6 3 groups=3 bias=1', [(2, 9, 11)]),
-    'conv2d_plain': ('conv2d 8 3 bias=1', [(2, 3, 14, 11)]),
+    'conv2d_plain': ('conv2d 8 3 bias=1', [(1, 3, 14, 11)]),
     'conv2d_plain_valid': ('conv2d 5 3 padding=[0]', [(1, 16, 9, 10)]),
-    'conv2d_delta': ('conv2d 9 3 form=1', [(2, 7, 6, 9)]),
-    'conv2d_normalized': ('dirac_conv2d 16 3', [(1, 16, 9, 10)]),
+    'conv2d_delta': ('conv2d 8 3 form=1', [(3, 4, 6, 9)]),
+    'conv2d_normalized': ('dirac_conv2d 16 3', [(2, 16, 9, 11)]),
     'conv2d_normalized_odd': ('dirac_conv2d 17 3 bias=1', [(1, 5, 5, 13)]),
-    'conv2d_fixed': ('conv2d 8 3 form=3 bias=1', [(2, 8, 6, 6)]),
+    'conv2d_fixed': ('conv2d 8 3 form=3 bias=1', [(4, 8, 6, 5)]),
     'conv2d_one_pixel': ('dirac_conv2d 4 3', [(3, 3, 1, 1)]),
     'conv2d_1x1': ('conv2d 11 1 form=1', [(2, 5, 6, 7)]),
     'conv2d_1x1_stride': ('conv2d 6 1 stride=[2]', [(2, 4, 7, 9)]),
@@ -80,8 +80,9 @@ CASES = {
     'flatten_linear': ('flatten ; linear 6', [(3, 4, 3, 5)]),
     'softmax': ('softmax', [(4, 9)]),
     'softmax_images': ('softmax', [(2, 5, 3, 4)]),
-    'block_chain': ('conv2d 8 3 ; batch_norm ; relu ; dirac_conv2d 8 3 ; batch_norm ; relu ; max_pool2d 2 ; '
-                    'dirac_conv2d 16 3 ; batch_norm', [(3, 3, 8, 12)]),
+    'block_chain': ('conv2d 16 3 ; batch_norm ; relu ; dirac_conv2d 16 3 ; batch_norm ; relu ; dirac_conv2d 16 3 ; '
+                    'batch_norm ; max_pool2d 2 ; relu ; dirac_conv2d 16 3 ; batch_norm ; relu ; global_average_pool ; '
+                    'linear 5', [(4, 3, 8, 8)]),
     'ncrelu_chain': ('conv2d 5 3 ; ncrelu ; dirac_conv2d 5 3 ; batch_norm ; ncrelu ; global_average_pool ; linear 3',
                      [(3, 2, 7, 6)]),
     'chain_1d': ('dirac_conv1d 6 3 ; batch_norm ; relu ; max_pool1d 2 ; dirac_conv1d 6 3 ; batch_norm ; flatten ; '

@@ -107,6 +107,8 @@ def batch_norm(x, p, training, frozen, epsilon=EPSILON, momentum=MOMENTUM):
     """(y, new running mean, new running variance), by the formulas of net.h."""
     axes, column = [0] + list(range(2, x.dim())), (1, -1) + (1,) * (x.dim() - 2)
     mean, variance, state = p['running_mean'], p['running_var'], {}
+    if training and frozen:
+        state = {'running_mean': mean, 'running_var': variance}
     if training and not frozen:
         count = x.numel() // x.shape[1]
         mean = x.mean(axes)

@@ -160,7 +160,7 @@ static dirac_node *add_input(dirac_net *net, const int64_t *dims, int32_t rank)
     }
 }
 
-/* Inputs as the case's x0, x1, ...: or one of its "input", whose first dimension is batches if it has labels. */
+/* Inputs like the case's x0, x1, ..., or one like its "input", whose first dimension is batches if it has labels. */
 static int32_t add_inputs(dirac_net *net, const reference_file *file, const char *a_case, dirac_node **xs, int64_t *n)
 {
     int32_t count = 0;

@@ -20,9 +20,9 @@ void for_each_way(void (*test)(const reference_way *way));
 /* Fails the test, with the library's message, unless `status` is DIRAC_OK. */
 void must(const char *what, int32_t status);
 
-/* A chain of layers ("conv2d 6 3 groups=2 ; relu"; see chain.py) for inputs of the shapes of the case's x0, x1, ... or, if
- * there are none, of its "input" without the leading `skip` dimensions. Layer i is named l<i>. Built, with the case's
- * "init/..." as parameters. `n` receives the number of images. */
+/* The chain of layers of the case's note "chain" ("conv2d 6 3 groups=2 ; relu"; see chain.py) for inputs of the shapes of
+ * x0, x1, ... or of "input". Layer i is named l<i>. Built, with the case's "init/..." as parameters. `n` receives the
+ * number of images. */
 dirac_net *reference_chain(const reference_way *way, const reference_file *file, const char *a_case, int64_t *n);
 
 /* The model of the case's note "net", built, with the case's "init/..." as parameters. */
@@ -43,17 +43,18 @@ void compare(const reference_way *way, const reference_file *file, const char *a
 /* Output 0 of the session's last forward. */
 void compare_output(const reference_way *way, const reference_file *file, const char *a_case, const char *name,
                     const dirac_session *session);
-/* Every tensor of the net with "prefix/name"; missing ones must be parameters if `only_state`, else there must be none. */
+/* Every tensor of the net, or its state alone, with "prefix/name". */
 void compare_net(const reference_way *way, const reference_file *file, const char *a_case, const char *prefix,
                  const dirac_net *net, int32_t only_state);
 /* Every gradient of the session with "grad/name". */
 void compare_gradients(const reference_way *way, const reference_file *file, const char *a_case, const dirac_net *net,
                        const dirac_session *session);
-/* The gradient of input i with "dx<i>", or "dx" where a case has one input only. */
+/* The gradient of input i with "dx<i>", or "dx" in a case of a whole net; those too large to be stored are passed over. */
 void compare_input_gradients(const reference_way *way, const reference_file *file, const char *a_case,
                              const dirac_net *net, const dirac_session *session);
 
-/* Fails the test if any comparison since the last call was too far; prints the nearest call per rule otherwise. */
+/* Prints, for each rule, how much of the tolerance was used at most since the last call; fails the test if any comparison
+ * was too far, or if there was none. */
 void comparisons_end(const char *test);
 
 #endif

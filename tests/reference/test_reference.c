@@ -254,7 +254,8 @@ static void check_first_backward(const reference_way *way, const reference_file 
     must(a_case, dirac_session_cross_entropy(session, labels, &loss));
     compare(way, file, a_case, "loss", 0, &loss, 1);
     must(a_case, dirac_session_backward(session));
-    compare_gradients(way, file, a_case, net, session);
+    if (reference_find(file, a_case, "grad/fc.bias") != NULL)
+        compare_gradients(way, file, a_case, net, session);
     compare_input_gradients(way, file, a_case, net, session);
     free(labels);
     dirac_session_destroy(session);

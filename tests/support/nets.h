@@ -198,9 +198,10 @@ static inline void append_logits(floats *list, dirac_net *net, int64_t n, uint64
     dirac_session_destroy(session);
 }
 
-/* Gives batch norms biases in [-0.5, 0.5) and weights of size [0.5, 1.5), one in five negative. */
-static inline void stir_batch_norms(dirac_net *net, uint64_t seed)
+/* Gives batch norms biases in [-0.5, 0.5) and weights of size [0.5, 1.5), one in `one_in` negative. */
+static inline void stir_batch_norms(dirac_net *net, uint64_t seed, size_t one_in)
 {
+    size_t channel = 0;
     for (int64_t i = 0; i < dirac_net_node_count(net); i++) {
         const char *node = dirac_node_name(dirac_net_node(net, i));
         char name[256];
@@ -208,9 +209,11 @@ static inline void stir_batch_norms(dirac_net *net, uint64_t seed)
             continue;
         for (int bias = 0; bias < 2; bias++) {
             snprintf(name, sizeof name, "%s.%s", node, bias ? "bias" : "weight");
-            floats x = random_numbers(tensor_elements(net, name), seed + (uint64_t)i, bias ? -0.5 : 0.5, bias ? 0.5 : 1.5);
-            for (size_t j = (size_t)i % 5; j < x.count && !bias; j += 5)
-                x.at[j] = -x.at[j];
+            floats x = random_numbers(tensor_elements(net, name), seed + (uint64_t)i, bias ? -0.5 : 0.5,
+                                      bias ? 0.5 : 1.5);
+            for (size_t j = 0; j < x.count && !bias; j++)
+                if (++channel % one_in == 0)
+                    x.at[j] = -x.at[j];
             ok(dirac_net_tensor_write(net, name, x.at, x.count));
             drop_floats(&x);
         }
