@@ -73,10 +73,11 @@ int32_t dirac__custom_parameters(const dirac__layer *layer, const dirac__shape *
 /* Cuts the scratch into the copies, and learns the parameters' names again. */
 static int32_t open_view(dirac_layer *view, const dirac__pass *pass, dirac__parameter_list *list, int32_t phase)
 {
-    *view = (dirac_layer){.layer = pass->layer, .in = pass->in, .list = list, .pass = pass};
+    *view = (dirac_layer){.layer = pass->layer, .in = pass->in, .list = list};
     int32_t status = run_setup(view, pass->name);
     if (status != DIRAC_OK)
         return status;
+    view->pass = pass; /* setup must not see it */
     view->phase = phase;
     float *next = pass->scratch;
     view->y = next;

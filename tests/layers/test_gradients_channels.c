@@ -263,6 +263,65 @@ static void several_inputs_and_outputs(void **state)
     check_layer(&(layer_case){.what = "three inputs, two outputs", .build = build_two_inputs});
 }
 
+/* ---- more than one task's work ------------------------------------------------------------------------------------ */
+
+static void large(void **state)
+{
+    static const single images = {.channels = 3, .dimensions = 2, .size = {70, 60}};
+    static const single channels = {.channels = 300, .dimensions = 1, .size = {9}};
+    static const struct {
+        const char *name;
+        dirac_node *(*add)(dirac_net *, dirac_node *);
+    } layers[] = {
+        {"large batch norm", dirac_net_batch_norm},
+        {"large frozen batch norm", frozen_norm},
+        {"large relu", dirac_net_relu},
+        {"large ncrelu", dirac_net_ncrelu},
+        {"large elu", dirac_net_elu},
+        {"large response norm", strong_response_norm},
+        {"large softmax", two_channel_softmax},
+        {"large sum", twice},
+        {"large concat", thrice},
+        {"large global average", dirac_net_global_average_pool},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof layers / sizeof *layers; i++)
+        for (int many = 0; many <= 1; many++) {
+            single s = many ? channels : images;
+            s.add = layers[i].add;
+            check_layer(&(layer_case){.what = layers[i].name, .build = build_single, .user = &s});
+        }
+}
+
+/* One value a channel has no variance: the error of a training forward, not of inference nor of a frozen layer. */
+static void one_value_a_channel(void **state)
+{
+    static const float x[3] = {1, 2, 3};
+    (void)state;
+    for (int frozen = 0; frozen <= 1; frozen++)
+        for (int32_t mode = DIRAC_INFER; mode <= DIRAC_TRAIN; mode++) {
+            dirac_context *context = NULL;
+            dirac_net *net = NULL;
+            dirac_session *session = NULL;
+            OK(dirac_context_create(&context));
+            OK(dirac_net_create(&net, context));
+            dirac_node *norm = dirac_net_batch_norm(net, dirac_net_input(net, 3));
+            OK(dirac_node_set_name(norm, "lonely"));
+            OK(dirac_node_set_frozen(norm, frozen));
+            dirac_net_output(net, norm);
+            OK(dirac_net_build(net));
+            OK(dirac_session_create(&session, net, mode));
+            OK(dirac_session_prepare(session));
+            const int32_t status = dirac_session_forward(session, x, 1);
+            assert_int_equal(status, mode == DIRAC_TRAIN && !frozen ? DIRAC_ERR_SHAPE : DIRAC_OK);
+            if (status != DIRAC_OK)
+                assert_non_null(strstr(dirac_error_message(), "lonely"));
+            dirac_session_destroy(session);
+            dirac_net_destroy(net);
+            dirac_context_destroy(context);
+        }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -275,6 +334,8 @@ int main(void)
         cmocka_unit_test(softmax),
         cmocka_unit_test(moving),
         cmocka_unit_test(several_inputs_and_outputs),
+        cmocka_unit_test(large),
+        cmocka_unit_test(one_value_a_channel),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -82,6 +82,14 @@ static void one_dimension(void **state)
         {.in = 1, .out = 1, .size = {8}, .kernel = {2}, .stride = {2}},
         {.in = 3, .out = 4, .size = {10}, .kernel = {3}, .pads = 1, .padding = {0}},
         {.in = 3, .out = 3, .size = {6}, .kernel = {3}, .pads = 1, .padding = {5}, .dilation = {2}},
+        /* Steps that have a divisor in common, steps over what no filter sees, steps past the end. */
+        {.in = 2, .out = 3, .size = {23}, .kernel = {3}, .stride = {4}, .dilation = {6}},
+        {.in = 2, .out = 3, .size = {13}, .kernel = {2}, .stride = {5}},
+        {.in = 2, .out = 3, .size = {3}, .kernel = {3}, .stride = {7}, .bias = 1},
+        {.in = 2, .out = 2, .size = {15}, .kernel = {5}, .stride = {2}, .dilation = {2}},
+        /* More taps than are gathered at once. */
+        {.in = 2, .out = 2, .size = {40}, .kernel = {140}, .n = 1},
+        {.in = 1, .out = 2, .size = {150}, .kernel = {131}, .pads = 1, .padding = {0}, .stride = {3}, .bias = 1, .n = 2},
     };
     (void)state;
     for (int i = 0; i < (int)(sizeof all / sizeof *all); i++)
@@ -120,6 +128,8 @@ static void three_dimensions(void **state)
         {.in = 4, .out = 6, .size = {3, 2, 3}, .kernel = {3, 1, 2}, .groups = 2},
         {.in = 2, .out = 4, .size = {4, 3, 3}, .kernel = {3, 3, 3}, .pads = 1, .padding = {0, 2, 1}},
         {.in = 3, .out = 3, .size = {1, 1, 1}, .kernel = {2, 2, 2}, .n = 4},
+        {.in = 1, .out = 2, .size = {5, 4, 6}, .kernel = {5, 4, 7}, .n = 2},
+        {.in = 2, .out = 2, .size = {5, 4, 6}, .kernel = {3, 2, 3}, .stride = {2, 4, 3}, .dilation = {2, 1, 3}, .n = 2},
     };
     (void)state;
     for (int i = 0; i < (int)(sizeof all / sizeof *all); i++)

@@ -135,6 +135,78 @@ static void training(void **state)
     close_bench(&b);
 }
 
+/* ---- failing ------------------------------------------------------------------------------------------------------------- */
+
+/* Fails when it sees a number above 99. */
+static int32_t picky_forward(void *user, dirac_layer *layer)
+{
+    const float *x = dirac_layer_input(layer, 0);
+    float *y = dirac_layer_output(layer);
+    (void)user;
+    for (int64_t i = 0; i < 4 * dirac_layer_batch(layer); i++) {
+        if (x[i] > 99)
+            return 7;
+        y[i] = 2 * x[i];
+    }
+    return 0;
+}
+
+static int32_t picky_setup(void *user, dirac_layer *layer)
+{
+    const int64_t dims[1] = {4};
+    (void)user;
+    return dirac_layer_set_output_shape(layer, dims, 1);
+}
+
+static dirac_layer_kind *picky_kind(dirac_context *context)
+{
+    dirac_layer_kind *kind = NULL;
+    OK(dirac_layer_kind_create(&kind, context, "picky", 1));
+    OK(dirac_layer_kind_set_setup(kind, picky_setup));
+    OK(dirac_layer_kind_set_forward(kind, picky_forward));
+    OK(dirac_layer_kind_register(kind));
+    dirac_layer_kind_destroy(kind);
+    return kind;
+}
+
+/* A forward that fails leaves no output and no statistics, and the session goes on. */
+static void failing_forward(void **state)
+{
+    const float good[4] = {1, 2, 3, 4}, bad[4] = {1, 2, 100, 4};
+    dirac_context *context = NULL;
+    dirac_net *net = NULL;
+    dirac_session *session = NULL;
+    const float *y;
+    (void)state;
+    OK(dirac_context_create(&context));
+    dirac_layer_kind *kind = picky_kind(context);
+    OK(dirac_net_create(&net, context));
+    dirac_node *x = dirac_net_input(net, 4);
+    dirac_node *custom = dirac_net_custom(net, kind, &x, 1);
+    OK(dirac_node_set_name(custom, "fussy"));
+    dirac_net_output(net, custom);
+    OK(dirac_net_build(net));
+
+    OK(dirac_session_create(&session, net, DIRAC_TRAIN));
+    assert_int_equal(dirac_session_prepare(session), DIRAC_ERR_UNSUPPORTED);
+    assert_non_null(strstr(dirac_error_message(), "fussy"));
+    dirac_session_destroy(session);
+
+    OK(dirac_session_create(&session, net, DIRAC_INFER));
+    OK(dirac_session_prepare(session));
+    OK(dirac_session_forward(session, good, 1));
+    assert_int_equal(dirac_session_forward(session, bad, 1), DIRAC_ERR_CALLBACK);
+    assert_non_null(strstr(dirac_error_message(), "fussy"));
+    assert_int_equal(dirac_session_output(session, 0, &y, NULL), DIRAC_ERR_STATE);
+    OK(dirac_session_forward(session, good, 1));
+    OK(dirac_session_output(session, 0, &y, NULL));
+    for (int i = 0; i < 4; i++)
+        assert_true(y[i] == 2 * good[i]);
+    dirac_session_destroy(session);
+    dirac_net_destroy(net);
+    dirac_context_destroy(context);
+}
+
 /* ---- files ---------------------------------------------------------------------------------------------------------------- */
 
 static void infer(dirac_net *net, const float *input, float y[IMAGES * 4])
@@ -228,6 +300,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(gradients),
         cmocka_unit_test(training),
+        cmocka_unit_test(failing_forward),
         cmocka_unit_test(files),
         cmocka_unit_test(wrong_backward_is_found),
     };

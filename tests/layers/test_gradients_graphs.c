@@ -238,6 +238,32 @@ static void shared_linear(dirac_net *net, const void *user)
     dirac_net_output(net, dirac_net_add(net, second, third));
 }
 
+/* A batch norm after a convolution whose weight another layer uses too must not go into it. */
+static void shared_then_norm(dirac_net *net, const void *user)
+{
+    (void)user;
+    dirac_node *x = conv(net, image(net), 4, 3, 0);
+    dirac_node *first = conv(net, x, 4, 3, 1);
+    OK(dirac_node_set_name(first, "first"));
+    dirac_node *second = conv(net, dirac_net_relu(net, x), 4, 3, 1);
+    OK(dirac_node_set_name(second, "second"));
+    OK(dirac_node_share_parameters(second, first));
+    dirac_net_output(net, dirac_net_add(net, dirac_net_batch_norm(net, first), dirac_net_elu(net, second)));
+}
+
+/* One batch norm's parameters and statistics for two values; the second forward's follow the first's. */
+static void shared_norm(dirac_net *net, const void *user)
+{
+    (void)user;
+    dirac_node *x = conv(net, image(net), 4, 3, 0);
+    dirac_node *first = dirac_net_batch_norm(net, x);
+    OK(dirac_node_set_name(first, "first"));
+    dirac_node *second = dirac_net_batch_norm(net, conv(net, dirac_net_relu(net, first), 4, 3, 0));
+    OK(dirac_node_set_name(second, "second"));
+    OK(dirac_node_share_parameters(second, first));
+    dirac_net_output(net, dirac_net_elu(net, second));
+}
+
 static void shared_parameters(void **state)
 {
     static const char *const two[] = {"second", "first", NULL};
@@ -245,6 +271,8 @@ static void shared_parameters(void **state)
     (void)state;
     check_layer(&(layer_case){.what = "two layers of one weight", .build = shared_dirac, .share = two});
     check_layer(&(layer_case){.what = "three linear layers of one weight", .build = shared_linear, .share = three});
+    check_layer(&(layer_case){.what = "shared, then norm", .build = shared_then_norm, .share = two});
+    check_layer(&(layer_case){.what = "shared norm", .build = shared_norm, .share = two});
 }
 
 /* ---- the paper's blocks ------------------------------------------------------------------------------------------------ */

@@ -233,6 +233,25 @@ static void pending_until_committed(void **state)
     close_bench(&b);
 }
 
+/* Frozen and thawed between two passes of one session. */
+static void frozen_between_passes(void **state)
+{
+    bench b;
+    (void)state;
+    open_bench(&b, DIRAC_TRAIN);
+    OK(dirac_session_prepare(b.session));
+    for (int32_t frozen = 1; frozen >= 0; frozen--) {
+        double *sums[64] = {NULL}, scales[64] = {0};
+        OK(dirac_node_set_frozen(b.norm, frozen));
+        OK(dirac_session_clear_gradients(b.session));
+        pass(&b, 3, 40, sums, scales);
+        compare_sums(&b, sums, scales);
+    }
+    OK(dirac_session_commit_statistics(b.session));
+    compare_state(&b);
+    close_bench(&b);
+}
+
 /* ---- inner values ---------------------------------------------------------------------------------------------------- */
 
 static void compare_inner(const bench *b, const dirac_node *node)
@@ -367,6 +386,7 @@ int main(void)
         cmocka_unit_test(gradients_and_statistics_add_up),
         cmocka_unit_test(forward_alone),
         cmocka_unit_test(pending_until_committed),
+        cmocka_unit_test(frozen_between_passes),
         cmocka_unit_test(kept_values),
         cmocka_unit_test(another_input_size),
         cmocka_unit_test(inference_after_training),

@@ -91,6 +91,8 @@ static void two_dimensions(void **state)
         {.channels = 33, .size = {3, 5}, .kernel = {3, 2}, .stride = {1, 2}, .padding = {1, 1}},
         {.channels = 2, .size = {5, 6}, .kernel = {2, 5}, .stride = {3, 3}, .padding = {0, 2}, .ceil = 1},
         {.channels = 16, .size = {4, 4}, .kernel = {2, 2}, .stride = {2, 2}},
+        {.channels = 3, .size = {60, 70}, .kernel = {3, 3}, .stride = {2, 2}, .padding = {1, 1}},
+        {.channels = 130, .size = {4, 3}, .kernel = {2, 3}, .stride = {1, 1}, .padding = {1, 1}},
     };
     (void)state;
     check_windows(all, sizeof all / sizeof *all, 2);

@@ -49,7 +49,7 @@ def number32(x):
 # ---- the weight forms ----------------------------------------------------------------------------------------------
 
 def delta(shape, groups, dtype):
-    """I of section 2 of the paper: in each group filter d has a one at input d, centre tap k/2, for d < min(out, in)."""
+    """I of section 2 of the paper: filter d of each group has a one at input d, centre tap k/2, for d < min(out, in)."""
     eye = torch.zeros(shape, dtype=dtype)
     out, inputs = shape[0] // groups, shape[1]
     centre = tuple(k // 2 for k in shape[2:])

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """
-Folding. The nets have been trained for at least 100 steps, here in float64, from random batch norm biases and with some
-negative batch norm weights; then every tensor was rounded to float32. Given are those tensors and eight inputs; expected
-are the logits of the net as it is, with every batch norm computed by itself, and of the folded net.
+Folding. The nets have been trained for at least 100 steps, here in float64, from random batch norm biases and with
+some negative batch norm weights; then every tensor was rounded to float32. Given are those tensors and eight inputs;
+expected are the logits of the net as it is, with every batch norm computed by itself, and of the folded net.
 """
 import torch
 

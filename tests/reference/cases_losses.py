@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Softmax cross-entropy in all its forms behind a linear layer: the loss and its gradients, by PyTorch's own function."""
+"""Softmax cross-entropy in all its forms behind a linear layer: the loss and its gradients, by PyTorch's function."""
 import torch
 import torch.nn.functional as F
 

@@ -5,8 +5,8 @@ Nets that are a chain of layers, written as one line that the C test reads too:
     conv2d 6 3 stride=[2,1] groups=2 form=2 ; batch_norm ; relu ; global_average_pool ; linear 4
 
 A layer is the name of its builder in <dirac/net.h> without "dirac_net_", its numbers, then attributes: [..] a value a
-dimension, with a point a real number, otherwise an integer. Layer i is named l<i>. The inputs are x0, x1, ...; the first
-layer reads all of them.
+dimension, with a point a real number, otherwise an integer. Layer i is named l<i>. The inputs are x0, x1, ...; the
+first layer reads all of them.
 """
 import numpy as np
 import torch

@@ -36,7 +36,7 @@ static const rule rules[] = {
     {"dx", 4, 4, 0, "as y: sums over output channels and taps"},
     {"grad/", 4, 4, 0, "sums over images and positions; one rounding each for the form's factors"},
     {"new/", 4, 4, 0, "mean and variance of a batch: sums, then one product and sum with the old value"},
-    {"logits", 4, 8, 0, "errors of every layer below, each normalised anew; the head's mean and sum of products on top"},
+    {"logits", 4, 8, 0, "errors of every layer below, each normalised anew; then the head's mean and sum of products"},
     {"loss", 4, 8, 0, "follows the logits with slope at most 2, then one rounding to float"},
     {"step1/", 4, 4, 0, "p - rate d: gradient's error times rate, and three roundings"},
     {"step5/", 4, 8, 0, "five times that, and what five forwards and backwards make of it (in err32)"},
@@ -77,7 +77,8 @@ static void report(const reference_way *way, const char *a_case, const char *nam
                    double allowed)
 {
     print_error("%s/%s[%zu] (%s%s): %.9g, must be %.17g: off by %.3g, allowed %.3g\n", a_case, name, i,
-                dirac_context_kernels(way->context), way->strict ? ", strict" : "", got, want, fabs(got - want), allowed);
+                dirac_context_kernels(way->context), way->strict ? ", strict" : "", got, want, fabs(got - want),
+                allowed);
     too_far++;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Reads the files that generate.py wrote: safetensors, of which only what that program writes is understood. Whatever is
- * wrong with a file fails the test. */
+/* Reads the files that generate.py wrote: safetensors, of which only what that program writes is understood. Whatever
+ * is wrong with a file fails the test. */
 #ifndef REFERENCE_FILE_H
 #define REFERENCE_FILE_H
 

@@ -287,7 +287,8 @@ static void set_schedule(dirac_sgd *sgd, const char *text)
     if (count > 0)
         must("drops", dirac_sgd_schedule_drops(sgd, steps, count, (float)reference_number(text, "factor", 0),
                                                (int32_t)reference_number(text, "restart", 0)));
-    int64_t cosine = (int64_t)reference_number(text, "cosine", 0), warmup = (int64_t)reference_number(text, "warmup", 0);
+    int64_t cosine = (int64_t)reference_number(text, "cosine", 0);
+    int64_t warmup = (int64_t)reference_number(text, "warmup", 0);
     if (cosine > 0)
         must("cosine", dirac_sgd_schedule_cosine(sgd, cosine, (float)reference_number(text, "last", 0)));
     if (warmup > 0)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* From the notes of a reference file to nets and optimizers, and comparison with the float64 results. Public interface of
- * the library only. */
+/* From the notes of a reference file to nets and optimizers, and comparison with the float64 results. Public interface
+ * of the library only. */
 #ifndef REFERENCE_NETS_H
 #define REFERENCE_NETS_H
 
@@ -20,8 +20,8 @@ void for_each_way(void (*test)(const reference_way *way));
 /* Fails the test, with the library's message, unless `status` is DIRAC_OK. */
 void must(const char *what, int32_t status);
 
-/* The chain of layers of the case's note "chain" ("conv2d 6 3 groups=2 ; relu"; see chain.py) for inputs of the shapes of
- * x0, x1, ... or of "input". Layer i is named l<i>. Built, with the case's "init/..." as parameters. `n` receives the
+/* The chain of layers of the case's note "chain" ("conv2d 6 3 groups=2 ; relu"; see chain.py) for inputs of the shapes
+ * of x0, x1, ... or of "input". Layer i is named l<i>. Built, with the case's "init/..." as parameters. `n` receives the
  * number of images. */
 dirac_net *reference_chain(const reference_way *way, const reference_file *file, const char *a_case, int64_t *n);
 
@@ -49,12 +49,12 @@ void compare_net(const reference_way *way, const reference_file *file, const cha
 /* Every gradient of the session with "grad/name". */
 void compare_gradients(const reference_way *way, const reference_file *file, const char *a_case, const dirac_net *net,
                        const dirac_session *session);
-/* The gradient of input i with "dx<i>", or "dx" in a case of a whole net; those too large to be stored are passed over. */
+/* The gradient of input i with "dx<i>", or "dx" in a case of a whole net; those too large to be stored are left out. */
 void compare_input_gradients(const reference_way *way, const reference_file *file, const char *a_case,
                              const dirac_net *net, const dirac_session *session);
 
-/* Prints, for each rule, how much of the tolerance was used at most since the last call; fails the test if any comparison
- * was too far, or if there was none. */
+/* Prints, for each rule, how much of the tolerance was used at most since the last call; fails the test if any
+ * comparison was too far, or if there was none. */
 void comparisons_end(const char *test);
 
 #endif

@@ -305,7 +305,7 @@ static void nets_match_pytorch(void **state)
     comparisons_end("nets");
 }
 
-/* ---- folding ------------------------------------------------------------------------------------------------------ */
+/* ---- folding ---------------------------------------------------------------------------------------------------- */
 
 /* The logits of the case's eight images. keep: every inner value is kept, so that batch norm is computed by itself. */
 static void check_logits(const reference_way *way, const reference_file *file, const char *a_case, dirac_net *net,
