@@ -81,7 +81,8 @@ DIRAC_API int32_t dirac_context_set_threads(dirac_context *context, int32_t thre
 /**
  * Runs parallel work on the host's threads instead of the library's own.
  * @param runner NULL for the library's own threads. It is called on the thread that called the library.
- * @param user passed to it. @param width how many tasks it may usefully run at once, 1 to 64.
+ * @param user passed to it. @param width how many tasks it may usefully run at once, 1 to 64; ignored for NULL, when
+ * dirac_context_set_threads() counts again.
  * Errors: ARGUMENT, STATE. Since 0.1.
  */
 DIRAC_API int32_t dirac_context_set_runner(dirac_context *context, dirac_runner_fn runner, void *user, int32_t width);
@@ -92,6 +93,14 @@ DIRAC_API int32_t dirac_context_set_runner(dirac_context *context, dirac_runner_
  * Errors: ARGUMENT. May be called at any time, not while another thread uses the context. Since 0.1.
  */
 DIRAC_API int32_t dirac_context_set_log(dirac_context *context, dirac_log_fn log, void *user, int32_t level);
+
+/**
+ * Who is told how far reading and writing of files has come (`done` of `total` bytes), and can stop it: models, weights,
+ * checkpoints, data sets. A call that was stopped ends with DIRAC_ERR_CANCELLED and has no effect.
+ * @param progress NULL for nobody (default). Called on the thread that called the library; from several at once if
+ * several read or write. May be set at any time, not while another thread uses the context. Errors: ARGUMENT. Since 0.1.
+ */
+DIRAC_API int32_t dirac_context_set_progress(dirac_context *context, dirac_progress_fn progress, void *user);
 
 /** The seed that nets, sessions and batches start from unless given their own; default 0. Errors: ARGUMENT, STATE. */
 DIRAC_API int32_t dirac_context_set_seed(dirac_context *context, uint64_t seed);

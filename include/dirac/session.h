@@ -12,6 +12,7 @@
 #ifndef DIRAC_SESSION_H
 #define DIRAC_SESSION_H
 
+#include "data.h"
 #include "net.h"
 
 DIRAC_BEGIN
@@ -116,6 +117,12 @@ DIRAC_API int32_t dirac_session_cross_entropy(dirac_session *session, const int3
 DIRAC_API int32_t dirac_session_cross_entropy_soft(dirac_session *session, const float *targets, float *loss);
 /** How many of the n images have their label as the largest logit of output 0. Errors: ARGUMENT, STATE, SHAPE. */
 DIRAC_API int32_t dirac_session_count_correct(const dirac_session *session, const int32_t *labels, int64_t *correct);
+/**
+ * Runs the rest of the stream's epoch and adds up, without learning: meant for inference sessions and test sets.
+ * Arguments and errors as dirac_sgd_epoch().
+ */
+DIRAC_API int32_t dirac_session_evaluate(dirac_session *session, dirac_batches *batches, dirac_progress_fn progress,
+                                         void *user, double *loss, double *accuracy);
 /**
  * A loss of the host's own: sets the gradient at output `index`, (n, C, spatial...). Outputs not set (and given no loss)
  * count as zero. Training sessions. Errors: ARGUMENT, STATE (no forward since the last backward), SHAPE (count).

@@ -14,6 +14,7 @@
 #ifndef DIRAC_SGD_H
 #define DIRAC_SGD_H
 
+#include "data.h"
 #include "net.h"
 #include "session.h"
 
@@ -70,6 +71,18 @@ DIRAC_API int32_t dirac_sgd_steps(const dirac_sgd *sgd, int64_t *steps);
  * Errors: ARGUMENT, STATE (no backward since the last step or clear), NOT_FINITE (names the first parameter), BUSY. Writer.
  */
 DIRAC_API int32_t dirac_sgd_step(dirac_sgd *sgd, dirac_session *session);
+
+/**
+ * Trains on the rest of the stream's epoch, batch by batch: forward, cross-entropy, backward, step.
+ * @param batches its samples fit the net's one input, its batches the session's batch.
+ * @param progress told after each batch (`done` of `total` batches of the epoch), may be NULL; when it stops, the batch at
+ * hand is complete, the stream stays behind it, and a later call goes on there.
+ * @param loss, @param accuracy receive the mean loss and the share of right answers (0 to 1) over the images of this
+ * call, as they were before each step; may be NULL. Both are written on CANCELLED too.
+ * Errors: as the calls it makes; SHAPE (samples and input differ), CANCELLED. Writer.
+ */
+DIRAC_API int32_t dirac_sgd_epoch(dirac_sgd *sgd, dirac_session *session, dirac_batches *batches,
+                                  dirac_progress_fn progress, void *user, double *loss, double *accuracy);
 
 /** Forgets the momentum: the next step starts with v = d. */
 DIRAC_API int32_t dirac_sgd_restart_momentum(dirac_sgd *sgd);

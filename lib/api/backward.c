@@ -7,6 +7,12 @@
 #include "api/session.h"
 #include "train/loss.h"
 
+static int32_t leave(dirac_session *session, int32_t status)
+{
+    dirac__session_leave(session);
+    return status;
+}
+
 /* ---- loss ---- */
 
 int32_t dirac_session_set_label_smoothing(dirac_session *session, float epsilon)
@@ -35,10 +41,15 @@ int32_t dirac_session_set_class_weights(dirac_session *session, const float *wei
             return dirac__fail_memory("class weights");
         memcpy(copy, weights, (size_t)classes * sizeof *copy);
     }
+    const int32_t status = dirac__session_enter(session);
+    if (status != DIRAC_OK) {
+        dirac__free(session->memory, copy);
+        return status;
+    }
     dirac__free(session->memory, session->class_weights);
     session->class_weights = copy;
     session->n_class_weights = copy == NULL ? 0 : classes;
-    return DIRAC_OK;
+    return leave(session, DIRAC_OK);
 }
 
 /* The logits of output 0 as a loss to be computed. */
@@ -67,38 +78,49 @@ static int32_t compute_loss(dirac_session *s, const dirac__loss *loss, float *va
     return DIRAC_OK;
 }
 
-int32_t dirac_session_cross_entropy(dirac_session *session, const int32_t *labels, float *loss)
+/* The loss of labels, or of targets if those are NULL. */
+static int32_t cross_entropy(dirac_session *session, const int32_t *labels, const float *targets, float *loss,
+                             const char *function)
 {
     dirac__loss ask;
-    CHECK(open_loss(session, __func__, &ask));
-    CHECK_HANDLE(labels);
+    CHECK(open_loss(session, function, &ask));
     ask.labels = labels;
-    return compute_loss(session, &ask, loss);
-}
-
-int32_t dirac_session_cross_entropy_soft(dirac_session *session, const float *targets, float *loss)
-{
-    dirac__loss ask;
-    CHECK(open_loss(session, __func__, &ask));
-    CHECK_HANDLE(targets);
     ask.targets = targets;
     return compute_loss(session, &ask, loss);
 }
 
-int32_t dirac_session_count_correct(const dirac_session *session, const int32_t *labels, int64_t *correct)
+int32_t dirac_session_cross_entropy(dirac_session *session, const int32_t *labels, float *loss)
 {
-    dirac__loss ask;
-    CHECK(open_loss(session, __func__, &ask));
+    CHECK_HANDLE(session);
     CHECK_HANDLE(labels);
-    CHECK_HANDLE(correct);
-    ask.labels = labels;
-    return dirac__count_correct(&ask, correct);
+    CHECK(dirac__session_enter(session));
+    return leave(session, cross_entropy(session, labels, NULL, loss, __func__));
 }
 
-int32_t dirac_session_set_output_gradient(dirac_session *session, int32_t index, const float *values, size_t count)
+int32_t dirac_session_cross_entropy_soft(dirac_session *session, const float *targets, float *loss)
 {
-    CHECK(dirac__check_forwarded(session, __func__));
-    CHECK_HANDLE(values);
+    CHECK_HANDLE(session);
+    CHECK_HANDLE(targets);
+    CHECK(dirac__session_enter(session));
+    return leave(session, cross_entropy(session, NULL, targets, loss, __func__));
+}
+
+int32_t dirac_session_count_correct(const dirac_session *session, const int32_t *labels, int64_t *correct)
+{
+    dirac_session *held = (dirac_session *)session; /* holding it changes nothing that a reader can see */
+    dirac__loss ask;
+    CHECK_HANDLE(session);
+    CHECK_HANDLE(labels);
+    CHECK_HANDLE(correct);
+    CHECK(dirac__session_enter(held));
+    int32_t status = open_loss(session, __func__, &ask);
+    ask.labels = labels;
+    return leave(held, status == DIRAC_OK ? dirac__count_correct(&ask, correct) : status);
+}
+
+int32_t dirac__session_give_gradient(dirac_session *session, int32_t index, const float *values, size_t count)
+{
+    CHECK(dirac__check_forwarded(session, "dirac_session_set_output_gradient"));
     if (index < 0 || (size_t)index >= session->net->n_outputs)
         return dirac__fail(DIRAC_ERR_ARGUMENT, "the net has no output %d", index);
     if (session->mode != DIRAC_TRAIN || !session->forward_done)
@@ -113,6 +135,14 @@ int32_t dirac_session_set_output_gradient(dirac_session *session, int32_t index,
                                                     session->context->team);
     session->given[index] = true;
     return DIRAC_OK;
+}
+
+int32_t dirac_session_set_output_gradient(dirac_session *session, int32_t index, const float *values, size_t count)
+{
+    CHECK_HANDLE(session);
+    CHECK_HANDLE(values);
+    CHECK(dirac__session_enter(session));
+    return leave(session, dirac__session_give_gradient(session, index, values, count));
 }
 
 /* ---- backward ---- */
@@ -162,10 +192,11 @@ static int32_t check_training(const dirac_session *s, const char *function)
 int32_t dirac_session_clear_gradients(dirac_session *session)
 {
     CHECK(check_training(session, __func__));
+    CHECK(dirac__session_enter(session));
     memset(dirac__block_at(session, session->plan.gradients), 0, session->net->n_trained * sizeof(float));
     dirac__pending_drop_spoiled(session); /* so that training goes on after a batch that a step refused */
     session->backward_done = false;
-    return DIRAC_OK;
+    return leave(session, DIRAC_OK);
 }
 
 int32_t dirac_session_gradients(dirac_session *session, float **values, size_t *count)
@@ -199,11 +230,17 @@ int32_t dirac_session_add_gradients(dirac_session *session, const dirac_session 
     CHECK(check_training(other, __func__));
     if (session == other || session->net != other->net)
         return dirac__fail(DIRAC_ERR_ARGUMENT, "gradients are added from another session on the same net");
-    float *sum = dirac__block_at(session, session->plan.gradients);
-    session->context->kernels->add(sum, sum, dirac__block_at(other, other->plan.gradients), session->net->n_trained,
-                                   session->context->team);
-    session->backward_done = session->backward_done || other->backward_done;
-    return DIRAC_OK;
+    dirac_session *held = (dirac_session *)other;
+    CHECK(dirac__session_enter(session));
+    int32_t status = dirac__session_enter(held);
+    if (status == DIRAC_OK) {
+        float *sum = dirac__block_at(session, session->plan.gradients);
+        session->context->kernels->add(sum, sum, dirac__block_at(other, other->plan.gradients),
+                                       session->net->n_trained, session->context->team);
+        session->backward_done = session->backward_done || other->backward_done;
+        dirac__session_leave(held);
+    }
+    return leave(session, status);
 }
 
 int32_t dirac_session_input_gradient(const dirac_session *session, int32_t index, const float **values, size_t *count)

@@ -179,7 +179,7 @@ static int32_t load(dirac_checkpoint *checkpoint, const char *path, const void *
     dirac__safetensors *file = NULL;
     const uint64_t limit = checkpoint->context->load_limit;
     if (path != NULL)
-        CHECK(dirac__safetensors_open(&file, checkpoint->memory, path, limit));
+        CHECK(dirac__safetensors_open(&file, checkpoint->memory, path, limit, &checkpoint->context->progress));
     else
         CHECK(dirac__safetensors_open_memory(&file, checkpoint->memory, data, size, limit));
     int32_t status = dirac__checkpoint_read(checkpoint, file);

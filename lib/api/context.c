@@ -114,6 +114,14 @@ int32_t dirac_context_set_log(dirac_context *context, dirac_log_fn log, void *us
     return DIRAC_OK;
 }
 
+int32_t dirac_context_set_progress(dirac_context *context, dirac_progress_fn progress, void *user)
+{
+    if (context == NULL)
+        return dirac__fail(DIRAC_ERR_ARGUMENT, "dirac_context_set_progress: the context is NULL");
+    context->progress = (dirac__progress){progress, user};
+    return DIRAC_OK;
+}
+
 int32_t dirac_context_set_seed(dirac_context *context, uint64_t seed)
 {
     int32_t status = begin_option(context, __func__);

@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "api/check.h"
+#include "api/session.h"
 #include "base/random.h"
-#include "plan/session.h"
 
 /* ---- a net and its fold ---- */
 
@@ -192,7 +192,7 @@ static int32_t analytic_gradients(checker *c)
     CHECK(forward(c));
     for (size_t i = 0; i < s->net->n_outputs; i++) {
         const size_t count = output_count(s, i, c->n);
-        CHECK(dirac_session_set_output_gradient(s, (int32_t)i, r, count));
+        CHECK(dirac__session_give_gradient(s, (int32_t)i, r, count));
         r += count;
     }
     return dirac__run_backward(s);

@@ -65,7 +65,8 @@ static int32_t save(const dirac_net *net, const char *path, int32_t names, void 
     CHECK(dirac__net_begin_read(net));
     int32_t status = list_net(net, names, &list);
     if (status == DIRAC_OK && path != NULL)
-        status = dirac__safetensors_write(net->memory, path, list.tensors, net->n_tensors, list.texts, list.n_texts);
+        status = dirac__safetensors_write(net->memory, path, list.tensors, net->n_tensors, list.texts, list.n_texts,
+                                          &net->context->progress);
     else if (status == DIRAC_OK)
         status = dirac__safetensors_write_memory(net->memory, data, size, list.tensors, net->n_tensors, list.texts,
                                                  list.n_texts);
@@ -254,7 +255,7 @@ static int32_t open_file(dirac__safetensors **file, dirac_context *context, cons
                          size_t size)
 {
     if (path != NULL)
-        return dirac__safetensors_open(file, &context->memory, path, context->load_limit);
+        return dirac__safetensors_open(file, &context->memory, path, context->load_limit, &context->progress);
     return dirac__safetensors_open_memory(file, &context->memory, data, size, context->load_limit);
 }
 

@@ -133,11 +133,16 @@ int32_t dirac_session_bytes(dirac_session *session, size_t *bytes)
 
 int32_t dirac_session_prepare(dirac_session *session)
 {
-    CHECK(open_options(session, __func__));
-    CHECK(dirac__plan_make(session));
-    CHECK(dirac__session_bind(session));
-    session->prepared = true;
-    return DIRAC_OK;
+    CHECK_HANDLE(session);
+    CHECK(dirac__session_enter(session));
+    int32_t status = open_options(session, __func__);
+    if (status == DIRAC_OK)
+        status = dirac__plan_make(session);
+    if (status == DIRAC_OK)
+        status = dirac__session_bind(session);
+    session->prepared = session->prepared || status == DIRAC_OK;
+    dirac__session_leave(session);
+    return status;
 }
 
 /* ---- forward ---- */
@@ -247,18 +252,21 @@ int32_t dirac_session_set_net(dirac_session *session, dirac_net *net)
 {
     CHECK_HANDLE(session);
     CHECK(dirac__check_built(net, __func__));
-    CHECK(check_same_graph(session->net, net));
     CHECK(dirac__session_enter(session));
     dirac_net *old = session->net;
-    dirac__net_hold(net);
-    session->net = net;
-    session->n = 0;
-    session->forward_done = false;
-    if (session->prepared)
-        dirac__session_bind_net(session);
+    int32_t status = check_same_graph(old, net);
+    if (status == DIRAC_OK) {
+        dirac__net_hold(net);
+        session->net = net;
+        session->n = 0;
+        session->forward_done = false;
+        if (session->prepared)
+            dirac__session_bind_net(session);
+    }
     dirac__session_leave(session);
-    dirac__net_release(old);
-    return DIRAC_OK;
+    if (status == DIRAC_OK)
+        dirac__net_release(old);
+    return status;
 }
 
 int64_t dirac_session_batch(const dirac_session *session)

@@ -11,6 +11,7 @@
 #include <dirac/context.h>
 
 #include "mem.h"
+#include "progress.h"
 #include "threads.h"
 
 struct dirac__kernels;
@@ -28,6 +29,7 @@ struct dirac_context {
     dirac_log_fn log;
     void *log_user;
     int32_t log_level;
+    dirac__progress progress; /* of reading and writing files */
     uint64_t seed;
     uint64_t load_limit;
     bool blas;

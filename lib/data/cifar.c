@@ -179,7 +179,8 @@ static int32_t load_file(struct load *load, const char *name)
     int32_t status = load_path(load, name);
     if (status == DIRAC_OK)
         status = dirac__read_file(&context->memory, load->path.data, context->load_limit, &data,
-                                  &size);
+                                  &size,
+                                  &context->progress);
     if (status == DIRAC_OK)
         status = add_records(load->dataset, load->version, load->path.data, data, size, size);
     dirac__free(&context->memory, data);
@@ -223,7 +224,7 @@ static int32_t load_names(struct load *load)
     int32_t status = load_path(load, load->version->names);
     if (status != DIRAC_OK || dirac__file_missing(load->path.data))
         return status;
-    status = dirac__read_file(memory, load->path.data, NAMES_LIMIT, &data, &size);
+    status = dirac__read_file(memory, load->path.data, NAMES_LIMIT, &data, &size, NULL);
     if (status != DIRAC_OK)
         return status;
     dirac__buffer text = {.memory = memory};

@@ -12,7 +12,7 @@
 
 #include "base/fail.h"
 
-#define CHUNK ((size_t)1 << 24) /* one read: below every system's own limit */
+#define CHUNK ((size_t)1 << 22) /* one read: below every system's own limit, and how often progress is told */
 
 static int32_t fail_errno(const char *what, const char *path, int error)
 {
@@ -54,7 +54,8 @@ static int open_file(const char *path)
 }
 
 /* Reads `size` bytes and makes sure that nothing follows. */
-static int32_t read_all(int file, const char *path, unsigned char *data, size_t size)
+static int32_t read_all(int file, const char *path, unsigned char *data, size_t size,
+                        const dirac__progress *progress)
 {
     size_t done = 0;
     for (;;) {
@@ -71,11 +72,14 @@ static int32_t read_all(int file, const char *path, unsigned char *data, size_t 
         if (got == 0 || left == 0)
             return dirac__fail(DIRAC_ERR_IO, "cannot read %s: it changed while it was read", path);
         done += (size_t)got;
+        int32_t status = dirac__progress_report(progress, path, done, size);
+        if (status != DIRAC_OK)
+            return status;
     }
 }
 
 static int32_t read_open(int file, const dirac__memory *memory, const char *path, uint64_t limit,
-                         unsigned char **data, size_t *size)
+                         unsigned char **data, size_t *size, const dirac__progress *progress)
 {
     struct stat info;
     if (fstat(file, &info) != 0)
@@ -91,7 +95,7 @@ static int32_t read_open(int file, const dirac__memory *memory, const char *path
     unsigned char *buffer = bytes <= PTRDIFF_MAX ? dirac__alloc(memory, (size_t)bytes) : NULL;
     if (!buffer)
         return dirac__fail_memory(path);
-    status = read_all(file, path, buffer, (size_t)bytes);
+    status = read_all(file, path, buffer, (size_t)bytes, progress);
     if (status != DIRAC_OK) {
         dirac__free(memory, buffer);
         return status;
@@ -102,14 +106,14 @@ static int32_t read_open(int file, const dirac__memory *memory, const char *path
 }
 
 int32_t dirac__read_file(const dirac__memory *memory, const char *path, uint64_t limit,
-                         unsigned char **data, size_t *size)
+                         unsigned char **data, size_t *size, const dirac__progress *progress)
 {
     int file = open_file(path);
     *data = NULL;
     *size = 0;
     if (file < 0)
         return fail_errno("open", path, errno);
-    int32_t status = read_open(file, memory, path, limit, data, size);
+    int32_t status = read_open(file, memory, path, limit, data, size, progress);
     close(file);
     return status;
 }

@@ -382,7 +382,8 @@ static int32_t parse(dirac__safetensors *file)
 
 /* `path` NULL: from memory. */
 static int32_t open_any(dirac__safetensors **out, const dirac__memory *memory, const char *path,
-                        const void *data, size_t size, uint64_t limit)
+                        const void *data, size_t size, uint64_t limit,
+                        const dirac__progress *progress)
 {
     const size_t own = sizeof(dirac__safetensors) +
                        DIRAC__ALIGNMENT; /* with what dirac__alloc() adds */
@@ -399,7 +400,8 @@ static int32_t open_any(dirac__safetensors **out, const dirac__memory *memory, c
     file->name = dirac__copy_string(&file->memory, path != NULL ? path : "buffer");
     int32_t status = file->name != NULL ? DIRAC_OK : dirac__fail_memory("path of a file");
     if (status == DIRAC_OK && path != NULL) {
-        status = dirac__read_file(&file->memory, path, file->left, &file->owned, &file->size);
+        status = dirac__read_file(&file->memory, path, file->left, &file->owned, &file->size,
+                                  progress);
         file->bytes = file->owned;
     }
     if (status == DIRAC_OK) {
@@ -419,15 +421,15 @@ static int32_t open_any(dirac__safetensors **out, const dirac__memory *memory, c
 }
 
 int32_t dirac__safetensors_open(dirac__safetensors **out, const dirac__memory *memory,
-                                const char *path, uint64_t limit)
+                                const char *path, uint64_t limit, const dirac__progress *progress)
 {
-    return open_any(out, memory, path, NULL, 0, limit);
+    return open_any(out, memory, path, NULL, 0, limit, progress);
 }
 
 int32_t dirac__safetensors_open_memory(dirac__safetensors **out, const dirac__memory *memory,
                                        const void *data, size_t size, uint64_t limit)
 {
-    return open_any(out, memory, NULL, data, size, limit);
+    return open_any(out, memory, NULL, data, size, limit, NULL);
 }
 
 void dirac__safetensors_close(dirac__safetensors *file)

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "base/mem.h"
+#include "base/progress.h"
 
 #define DIRAC__MAX_FILE_RANK 8
 #define DIRAC__MAX_HEADER ((size_t)100000000) /* bytes of JSON; the format's own limit */
@@ -63,13 +64,14 @@ typedef struct dirac__file_text {
 /*
  * Writes tensors, in this order, and texts. "format", "dirac.version" and "dirac.checksum" are added. Data starts at a
  * multiple of 8; a tensor is aligned to its elements if those before it are whole multiples of them, so put wide types
- * first. `path` is replaced atomically.
+ * first. `path` is replaced atomically. `progress` (bytes written of all) may be NULL.
  * Errors: ARGUMENT (a name twice or empty, one of the three keys, bytes that are not dtype times dims, not UTF-8),
- * IO, LIMIT (the header would pass 100 MB), MEMORY.
+ * IO, LIMIT (the header would pass 100 MB), MEMORY, CANCELLED.
  */
 int32_t dirac__safetensors_write(const dirac__memory *memory, const char *path,
                                  const dirac__file_tensor *tensors, size_t n_tensors,
-                                 const dirac__file_text *texts, size_t n_texts);
+                                 const dirac__file_text *texts, size_t n_texts,
+                                 const dirac__progress *progress);
 /* The same into memory: *data is one allocation to be freed with dirac__free(); NULL on failure. */
 int32_t dirac__safetensors_write_memory(const dirac__memory *memory, void **data, size_t *size,
                                         const dirac__file_tensor *tensors, size_t n_tensors,
@@ -82,11 +84,12 @@ typedef struct dirac__safetensors dirac__safetensors;
 
 /*
  * Reads a whole file and checks all of its structure, and the checksum if it has one (a file that says it is ours must
- * have one). `limit` bounds every byte asked for, the file's contents included. *out is NULL on failure.
- * Errors: IO, FORMAT (names the file, the tensor and the place), LIMIT, MEMORY.
+ * have one). `limit` bounds every byte asked for, the file's contents included. `progress` (bytes read) may be NULL.
+ * *out is NULL on failure. Errors: CANCELLED, IO, FORMAT (names the file, the tensor and the place), LIMIT, MEMORY.
  */
 int32_t dirac__safetensors_open(dirac__safetensors **out, const dirac__memory *memory,
-                                const char *path, uint64_t limit);
+                                const char *path, uint64_t limit,
+                                const dirac__progress *progress);
 /* The same from memory, which is borrowed until the close and not counted. Messages call it "buffer". */
 int32_t dirac__safetensors_open_memory(dirac__safetensors **out, const dirac__memory *memory,
                                        const void *data, size_t size, uint64_t limit);

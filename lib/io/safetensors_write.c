@@ -216,9 +216,29 @@ static int32_t send_to_hash(void *to, const void *data, size_t size)
     return DIRAC_OK;
 }
 
+/* A file being written, and how far it is. */
+typedef struct destination {
+    dirac__atomic_file *file;
+    const dirac__progress *progress;
+    uint64_t done, total;
+} destination;
+
+#define PIECE ((size_t)1 << 22) /* how often progress is told, in bytes */
+
 static int32_t send_to_file(void *to, const void *data, size_t size)
 {
-    return dirac__atomic_write(to, data, size);
+    destination *target = to;
+    const unsigned char *bytes = data;
+    int32_t status = DIRAC_OK;
+    for (size_t at = 0; at < size && status == DIRAC_OK; at += PIECE) {
+        const size_t piece = size - at < PIECE ? size - at : PIECE;
+        status = dirac__atomic_write(target->file, bytes + at, piece);
+        target->done += piece;
+        if (status == DIRAC_OK) {
+            status = dirac__progress_report(target->progress, "saving", target->done, target->total);
+        }
+    }
+    return status;
 }
 
 static int32_t send_to_memory(void *to, const void *data, size_t size)
@@ -249,7 +269,7 @@ static int32_t prepare(contents *file)
 
 int32_t dirac__safetensors_write(const dirac__memory *memory, const char *path,
                                  const dirac__file_tensor *tensors, size_t n_tensors,
-                                 const dirac__file_text *texts, size_t n_texts)
+                                 const dirac__file_text *texts, size_t n_texts, const dirac__progress *progress)
 {
     contents file = {.memory = memory,
                      .tensors = tensors,
@@ -263,7 +283,8 @@ int32_t dirac__safetensors_write(const dirac__memory *memory, const char *path,
         status = dirac__atomic_open(&target, memory, path);
     }
     if (status == DIRAC_OK) {
-        status = send_all(&file, send_to_file, target);
+        destination to = {target, progress, 0, (uint64_t)file.header.size + file.data_size};
+        status = send_all(&file, send_to_file, &to);
         if (status == DIRAC_OK) {
             status = dirac__atomic_commit(target);
         } else {

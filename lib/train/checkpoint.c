@@ -144,7 +144,7 @@ int32_t dirac__checkpoint_write(const dirac_checkpoint *c, const char *path, voi
         status = dirac__fail_memory("saving a checkpoint");
     else if (path != NULL)
         status = dirac__safetensors_write(c->memory, path, outline.tensors, outline.n_tensors, outline.texts,
-                                          outline.n_texts);
+                                          outline.n_texts, &c->context->progress);
     else
         status = dirac__safetensors_write_memory(c->memory, data, size, outline.tensors, outline.n_tensors,
                                                  outline.texts, outline.n_texts);

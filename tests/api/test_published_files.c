@@ -293,6 +293,38 @@ static void test_report(void **state)
     dirac_net_destroy(target);
 }
 
+/* Each fault alone is one. */
+static void test_single_faults(void **state)
+{
+    (void)state;
+    dirac_net *source = make_net(1, 0, 10), *target = make_net(500, 0, 10);
+    const int64_t seven = 7;
+    const float values[7] = {0};
+    for (int fault = 0; fault < 4; fault++) {
+        tensor_file *file = new_file();
+        for (int64_t i = 0; i < dirac_net_tensor_count(source); i++) {
+            const char *own = dirac_net_tensor_name(source, i);
+            if (fault == 1 && strcmp(own, "fc.bias") == 0)
+                continue;
+            if (fault == 2 && strcmp(own, "fc.bias") == 0)
+                put_tensor(file, own, "F32", &seven, 1, values);
+            else
+                put_from(file, source, own, NULL, "F32");
+        }
+        if (fault == 3)
+            put_tensor(file, "stranger", "F32", &seven, 1, values);
+        finish_file(file);
+        refused(dirac_net_load_weights_memory(target, file->bytes, file->total, DIRAC_LOAD_STRICT),
+                fault == 0 ? DIRAC_OK : DIRAC_ERR_MISMATCH);
+        assert_int_equal(lines_of(dirac_net_load_report(target)), fault > 0);
+        if (fault > 0)
+            message_has(fault == 1 ? "missing: fc.bias" : fault == 2 ? "wrong shape: fc.bias" : "unused: stranger");
+        release_file(file);
+    }
+    dirac_net_destroy(source);
+    dirac_net_destroy(target);
+}
+
 /* A net with nothing in common: the report has every tensor of both, the message as many as there is room for. */
 static void test_long_report(void **state)
 {
@@ -375,8 +407,8 @@ static void test_other_elements(void **state)
     ok(dirac_net_load_weights_memory(net, bytes, sizeof bytes, DIRAC_LOAD_STRICT)); /* zeros */
     drop_floats(&before);
     append_net(&before, net);
-    const double large = 1e39; /* no float */
-    memcpy(bytes + sizeof bytes - 8, &large, 8);
+    for (int i = 0; i < 8; i++) /* 1e39, little-endian: beyond float */
+        bytes[sizeof bytes - 8 + (size_t)i] = (unsigned char)(0x48078287F49C4A1Du >> (8 * i));
     refused(dirac_net_load_weights_memory(net, bytes, sizeof bytes, DIRAC_LOAD_STRICT), DIRAC_ERR_FORMAT);
     append_net(&after, net);
     same_bits("a refused element changed the net", before, after);
@@ -390,7 +422,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_names_by_hand), cmocka_unit_test(test_one_alpha),    cmocka_unit_test(test_save_as),
         cmocka_unit_test(test_report),        cmocka_unit_test(test_long_report),  cmocka_unit_test(test_new_head),
-        cmocka_unit_test(test_other_elements),
+        cmocka_unit_test(test_single_faults), cmocka_unit_test(test_other_elements),
     };
     return cmocka_run_group_tests(tests, make_context, drop_context);
 }

@@ -169,7 +169,7 @@ static dirac_layer_kind *picky_kind(dirac_context *context)
     return kind;
 }
 
-/* A forward that fails leaves no output and no statistics, and the session goes on. */
+/* A kind without backward cannot be trained; a forward that fails leaves no output, and the session goes on. */
 static void failing_forward(void **state)
 {
     const float good[4] = {1, 2, 3, 4}, bad[4] = {1, 2, 100, 4};

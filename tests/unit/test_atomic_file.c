@@ -527,7 +527,7 @@ static void test_no_memory(void **state)
     put_file("sub/f", "text");
     p.requests = 0;
     p.refuse_at = 1;
-    assert_int_equal(dirac__read_file(&memory, "link", 100, &data, &size), DIRAC_ERR_MEMORY);
+    assert_int_equal(dirac__read_file(&memory, "link", 100, &data, &size, NULL), DIRAC_ERR_MEMORY);
     assert_null(data);
     assert_int_equal(p.alive, 0);
     assert_int_equal(p.wrong, 0);
@@ -541,16 +541,16 @@ static void test_read(void **state)
     size_t size;
     (void)state;
     put_file("f", "contents");
-    assert_int_equal(dirac__read_file(&dirac__default_memory, "f", 8, &data, &size), DIRAC_OK);
+    assert_int_equal(dirac__read_file(&dirac__default_memory, "f", 8, &data, &size, NULL), DIRAC_OK);
     assert_int_equal(size, 8);
     assert_memory_equal(data, "contents", 8);
     dirac__free(&dirac__default_memory, data);
-    assert_int_equal(dirac__read_file(&dirac__default_memory, "f", 7, &data, &size),
+    assert_int_equal(dirac__read_file(&dirac__default_memory, "f", 7, &data, &size, NULL),
                      DIRAC_ERR_LIMIT);
     assert_null(data);
     assert_non_null(strstr(dirac__fail_text(), "f: 8 bytes, at most 7"));
     put_file("empty", "");
-    assert_int_equal(dirac__read_file(&dirac__default_memory, "empty", 0, &data, &size), DIRAC_OK);
+    assert_int_equal(dirac__read_file(&dirac__default_memory, "empty", 0, &data, &size, NULL), DIRAC_OK);
     assert_int_equal(size, 0);
     dirac__free(&dirac__default_memory, data);
 }
@@ -566,7 +566,7 @@ static void test_read_refused(void **state)
     assert_int_equal(mkfifo("pipe", 0666), 0);
     for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) {
         assert_int_equal(
-            dirac__read_file(&dirac__default_memory, paths[i], UINT64_MAX, &data, &size),
+            dirac__read_file(&dirac__default_memory, paths[i], UINT64_MAX, &data, &size, NULL),
             DIRAC_ERR_IO);
         assert_null(data);
         assert_non_null(strstr(dirac__fail_text(), paths[i]));

@@ -296,9 +296,9 @@ static void test_round_trip(void **state)
     assert_true(fd >= 0);
     close(fd);
     assert_int_equal(
-        dirac__safetensors_write(MEMORY, path, tensors, COUNT(tensors), texts, COUNT(texts)),
+        dirac__safetensors_write(MEMORY, path, tensors, COUNT(tensors), texts, COUNT(texts), NULL),
         DIRAC_OK);
-    assert_int_equal(dirac__safetensors_open(&read, MEMORY, path, UINT64_MAX), DIRAC_OK);
+    assert_int_equal(dirac__safetensors_open(&read, MEMORY, path, UINT64_MAX, NULL), DIRAC_OK);
     check_round_trip(read, tensors, COUNT(tensors), texts, COUNT(texts));
     assert_string_equal(dirac__safetensors_name(read), path);
     dirac__safetensors_close(read);
@@ -423,10 +423,10 @@ static void test_unwritable_path(void **state)
 {
     dirac__safetensors *read;
     (void)state;
-    assert_int_equal(dirac__safetensors_write(MEMORY, "/missing/dir/f", NULL, 0, NULL, 0),
+    assert_int_equal(dirac__safetensors_write(MEMORY, "/missing/dir/f", NULL, 0, NULL, 0, NULL),
                      DIRAC_ERR_IO);
     assert_non_null(strstr(dirac__fail_text(), "/missing/dir/f"));
-    assert_int_equal(dirac__safetensors_open(&read, MEMORY, "/missing/dir/f", UINT64_MAX),
+    assert_int_equal(dirac__safetensors_open(&read, MEMORY, "/missing/dir/f", UINT64_MAX, NULL),
                      DIRAC_ERR_IO);
     assert_null(read);
     assert_non_null(strstr(dirac__fail_text(), "/missing/dir/f"));
@@ -750,7 +750,7 @@ static void test_limit(void **state)
         bool was_read = false;
         for (uint64_t limit = 0; limit < 8192; limit++) {
             dirac__safetensors *read;
-            int32_t status = from_file ? dirac__safetensors_open(&read, &memory, path, limit)
+            int32_t status = from_file ? dirac__safetensors_open(&read, &memory, path, limit, NULL)
                                        : dirac__safetensors_open_memory(&read, &memory, file.bytes,
                                                                         file.size, limit);
             assert_int_equal(status, status == DIRAC_OK || was_read ? DIRAC_OK : DIRAC_ERR_LIMIT);
@@ -791,9 +791,9 @@ static void test_no_memory(void **state)
                 status = dirac__safetensors_write_memory(&memory, &written, &size, &tensor, 1,
                                                          &text, 1);
             } else if (what == 1) {
-                status = dirac__safetensors_write(&memory, path, &tensor, 1, &text, 1);
+                status = dirac__safetensors_write(&memory, path, &tensor, 1, &text, 1, NULL);
             } else {
-                status = dirac__safetensors_open(&read, &memory, path, UINT64_MAX);
+                status = dirac__safetensors_open(&read, &memory, path, UINT64_MAX, NULL);
             }
             assert_true((status == DIRAC_OK) == (p.requests < n));
             dirac__safetensors_close(read);

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT */
+/* Public calls that go through an epoch of batches. They use the other public calls alone. */
+#include <dirac/sgd.h>
+
+#include "api/check.h"
+#include "base/progress.h"
+#include "data/batches.h"
+#include "plan/session.h"
+
+typedef struct sums {
+    double loss;
+    int64_t images, correct;
+} sums;
+
+static int32_t check_samples(const dirac_session *session, const dirac_batches *batches)
+{
+    const dirac_dataset *set = batches->dataset;
+    const dirac__shape *input = &session->inputs[0];
+    bool same = session->n_inputs == 1 && set->rank == 1 + input->rank && set->dims[0] == input->c;
+    for (int32_t i = 0; same && i < input->rank; i++)
+        same = set->dims[1 + i] == input->size[3 - input->rank + i];
+    return same ? DIRAC_OK
+                : dirac__fail(DIRAC_ERR_SHAPE, "the samples of the data set have another shape than the net's one input");
+}
+
+/* One batch; `sgd` NULL: without learning. */
+static int32_t one_batch(dirac_sgd *sgd, dirac_session *session, const float *samples, const int32_t *labels, int64_t n,
+                         sums *total)
+{
+    float loss;
+    int64_t correct;
+    CHECK(dirac_session_forward(session, samples, n));
+    CHECK(dirac_session_cross_entropy(session, labels, &loss));
+    CHECK(dirac_session_count_correct(session, labels, &correct));
+    if (sgd != NULL) {
+        CHECK(dirac_session_backward(session));
+        CHECK(dirac_sgd_step(sgd, session));
+    }
+    total->loss += (double)loss * (double)n;
+    total->images += n;
+    total->correct += correct;
+    return DIRAC_OK;
+}
+
+static int32_t run_epoch(dirac_sgd *sgd, dirac_session *session, dirac_batches *batches, const dirac__progress *progress,
+                         sums *total)
+{
+    const int64_t per_epoch = dirac_batches_per_epoch(batches);
+    CHECK(check_samples(session, batches));
+    for (;;) {
+        const float *samples;
+        const int32_t *labels;
+        int64_t n, epoch, batch;
+        CHECK(dirac_batches_next(batches, &samples, &labels, &n));
+        if (n == 0)
+            return DIRAC_OK;
+        CHECK(one_batch(sgd, session, samples, labels, n, total));
+        CHECK(dirac_batches_position(batches, &epoch, &batch));
+        CHECK(dirac__progress_report(progress, "the epoch", (uint64_t)batch, (uint64_t)per_epoch));
+    }
+}
+
+static int32_t epoch(dirac_sgd *sgd, dirac_session *session, dirac_batches *batches, dirac_progress_fn progress,
+                     void *user, double *loss, double *accuracy)
+{
+    const dirac__progress report = {progress, user};
+    sums total = {0};
+    int32_t status = run_epoch(sgd, session, batches, &report, &total);
+    const double images = total.images > 0 ? (double)total.images : 1.0;
+    if (loss != NULL)
+        *loss = total.loss / images;
+    if (accuracy != NULL)
+        *accuracy = (double)total.correct / images;
+    return status;
+}
+
+int32_t dirac_sgd_epoch(dirac_sgd *sgd, dirac_session *session, dirac_batches *batches, dirac_progress_fn progress,
+                        void *user, double *loss, double *accuracy)
+{
+    CHECK_HANDLE(sgd);
+    CHECK_HANDLE(session);
+    CHECK_HANDLE(batches);
+    return epoch(sgd, session, batches, progress, user, loss, accuracy);
+}
+
+int32_t dirac_session_evaluate(dirac_session *session, dirac_batches *batches, dirac_progress_fn progress, void *user,
+                               double *loss, double *accuracy)
+{
+    CHECK_HANDLE(session);
+    CHECK_HANDLE(batches);
+    return epoch(NULL, session, batches, progress, user, loss, accuracy);
+}
