@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* The fold on every model: trained first where that is feasible, with biases and some negative weights in the batch norms,
- * since a fresh net hides mistakes. */
+/* The fold on every model: trained first where that is feasible, with biases and some negative weights in the batch
+ * norms, since a fresh net hides mistakes. */
 #include "support/folding.h"
 
 /*
  * How far apart logits may be, relative to the largest. Before and after the fold a layer rounds the same sums of K
- * products differently, its weights being scaled before instead of after: about sqrt(K) 2^-24 of its values, up to 6e-6 in
- * single places with Winograd. Batch norm keeps the size of what is passed on, so such errors of L layers add up like a
- * random walk, sqrt(L) 5e-7: 3e-6 for 34 layers, 5e-6 for 100. Asked for is 1e-5. In a chain without skip connections
- * errors of far apart layers are not independent for ever: beyond 100 layers the bound grows with the depth.
+ * products differently, its weights being scaled before instead of after: about sqrt(K) 2^-24 of its values, up to
+ * 6e-6 in single places with Winograd. Batch norm keeps the size of what is passed on, so such errors of L layers add
+ * up like a random walk, sqrt(L) 5e-7: 3e-6 for 34 layers, 5e-6 for 100. Asked for is 1e-5. In a chain without skip
+ * connections errors of far apart layers are not independent for ever: beyond 100 layers the bound grows with depth.
  */
 static double bound_of(int32_t depth)
 {
@@ -86,7 +86,7 @@ static const model models[] = {
     {"DiracNet-34, ImageNet", diracnet_imagenet, 34, 0.125, DIRAC_FORM_NORMALIZED_DELTA, 0, 64, 100},
     {"ResNet-18, ImageNet", resnet_imagenet, 18, 0.125, DIRAC_FORM_PLAIN, 0, 64, 100},
     {"ResNet-34, ImageNet, eq. 8", resnet_imagenet, 34, 0.125, DIRAC_FORM_FIXED_DELTA, 0, 64, 100},
-    {"VGG-16, CIFAR", vgg16_cifar, 16, 1, DIRAC_FORM_PLAIN, 0, 32, 20},
+    {"VGG-16, CIFAR", vgg16_cifar, 16, 1, DIRAC_FORM_PLAIN, 0, 32, 14},
 };
 
 static dirac_net *build(const model *m)
@@ -96,8 +96,8 @@ static dirac_net *build(const model *m)
     ok(dirac_net_set_seed(net, 5));
     dirac_net_output(net, m->add(net, dirac_net_input2d(net, 3, m->size, m->size), m));
     ok(dirac_net_build(net));
-    /* A negative weight mirrors a channel before ReLU cuts it, so that what ReLU kept is stretched by the next batch norm:
-     * many of them make a deep chain amplify any error, by about 1.2 a layer. */
+    /* A negative weight mirrors a channel before ReLU cuts it, and the next batch norm stretches what ReLU kept: many
+     * of them make a deep chain amplify any error, by 1.2 a layer. */
     stir_batch_norms(net, 9, m->depth > 28 ? 25 : 5);
     return net;
 }

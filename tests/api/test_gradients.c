@@ -49,9 +49,9 @@ static void write_whole_numbers(dirac_net *net)
 
 /*
  * Small whole numbers everywhere: on 2x6x6 images in -2..2, with weights in -1..1 and output gradients in -3..3, the
- * largest sum of absolute values is that of dW of the first convolution, 12 images x 36 places x 2 x (4 outputs x 3 x 45
- * weights) < 2^19. All sums are exact in float, so order and grouping cannot matter and equality must be exact too. The
- * session is strict: Winograd divides by 6.
+ * largest sum of absolute values is that of dW of the first convolution: 12 images x 36 places x 2 x (4 outputs x 3 x
+ * 46 of weights) < 2^19. All sums are exact in float, so order and grouping cannot matter and equality must be
+ * exact too. The session is strict: Winograd divides by 6.
  */
 static dirac_session *exact_session(dirac_net *net, int64_t batch)
 {
@@ -146,8 +146,8 @@ static void test_sums_are_exact(void **state)
 
 /* ---- the same with a loss, real weights and fast convolution ---- */
 
-/* Batch norm frozen, as its batch statistics belong to the batch. The loss is a mean, so the joined gradient is halved by
- * the host. Winograd's transforms leave up to 6e-6 of a tensor's largest gradient. */
+/* Batch norm frozen, as its batch statistics belong to the batch. The loss is a mean, so the joined gradient is halved
+ * by the host. Winograd's transforms leave up to 6e-6 of a tensor's largest gradient. */
 static void test_joined_loss(void **state)
 {
     (void)state;
@@ -332,6 +332,28 @@ static void test_batch_not_finite(void **state)
     end_training(&t);
 }
 
+/* Statistics alone that are not finite (the variance of numbers around 1e25 is no float) stop the step as well. */
+static void test_statistics_not_finite(void **state)
+{
+    (void)state;
+    training t = begin_training();
+    floats before = everything(t.net, t.sgd), huge = random_numbers(t.images.count, 6, -1e25, 1e25);
+    float *gradients;
+    size_t count;
+    backward_of(&t, huge.at);
+    ok(dirac_session_gradients(t.session, &gradients, &count));
+    memset(gradients, 0, count * sizeof *gradients);
+    refused(dirac_sgd_step(t.sgd, t.session), DIRAC_ERR_NOT_FINITE);
+    message_has("bn.running_var");
+    unchanged(t.net, t.sgd, before, dirac_net_version(t.net), 2);
+    ok(dirac_session_clear_gradients(t.session));
+    backward_of(&t, t.images.at);
+    ok(dirac_sgd_step(t.sgd, t.session));
+    drop_floats(&before);
+    drop_floats(&huge);
+    end_training(&t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -339,6 +361,7 @@ int main(void)
         cmocka_unit_test(test_joined_loss),
         cmocka_unit_test(test_gradient_not_finite),
         cmocka_unit_test(test_batch_not_finite),
+        cmocka_unit_test(test_statistics_not_finite),
     };
     return cmocka_run_group_tests(tests, make_context, drop_context);
 }

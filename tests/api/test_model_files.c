@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Model files: a net saved and loaded is the same net, bit for bit; damage of any kind is refused and changes nothing; a
- * file that needs more than the limit or a custom layer that is not there is refused by name. Files of other programs
+ * Model files: a net saved and loaded is the same net, bit for bit; damage of any kind is refused and changes nothing;
+ * a file that needs more than the limit or a custom layer that is not there is refused by name. Files of other programs
  * are in test_published_files.c.
  */
 #include <unistd.h>
@@ -33,8 +33,8 @@ static int drop_context(void **state)
 
 /* ---- nets to be saved ---- */
 
-/* Two inputs of different rank, two outputs, every kind of layer, attributes away from their defaults, a shared weight, a
- * frozen batch norm, untrainable parameters, notes. */
+/* Two inputs of different rank, two outputs, every kind of layer, attributes away from their defaults, a shared weight,
+ * a frozen batch norm, untrainable parameters, notes. */
 static dirac_net *make_mixed(void)
 {
     const int64_t rectangle[2] = {3, 5}, strides[2] = {2, 1}, two = 2;
@@ -85,7 +85,8 @@ static dirac_net *make_mixed(void)
 /* Both outputs at inference and, for dropout and the frozen batch norm, in training; and the gradients. */
 static floats answers(dirac_net *net)
 {
-    floats all = {NULL, 0}, images = random_numbers(3 * 4 * 14 * 13, 1, -1, 1), volumes = random_numbers(3 * 120, 2, -1, 1);
+    floats all = {NULL, 0}, images = random_numbers(3 * 4 * 14 * 13, 1, -1, 1);
+    floats volumes = random_numbers(3 * 120, 2, -1, 1);
     const float *const inputs[2] = {images.at, volumes.at};
     const int32_t labels[3] = {5, 0, 2};
     for (int32_t mode = DIRAC_INFER; mode <= DIRAC_TRAIN; mode++) {

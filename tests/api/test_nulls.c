@@ -130,6 +130,8 @@ static void test_context(void **state)
     null(dirac_context_set_runner(NULL, NULL, NULL, 1));
     null(dirac_context_set_log(NULL, NULL, NULL, DIRAC_LOG_INFO));
     ok(dirac_context_set_log(context, NULL, NULL, DIRAC_LOG_INFO));
+    null(dirac_context_set_progress(NULL, NULL, NULL));
+    ok(dirac_context_set_progress(context, NULL, NULL));
     null(dirac_context_set_seed(NULL, 1));
     null(dirac_context_set_kernels(NULL, "scalar"));
     null(dirac_context_set_kernels(NULL, NULL));
@@ -359,6 +361,8 @@ static void test_sessions(void **state)
     null(dirac_session_count_correct(NULL, &label, &count));
     null(dirac_session_count_correct(s, NULL, &count));
     null(dirac_session_count_correct(s, &label, NULL));
+    null(dirac_session_evaluate(NULL, batches, NULL, NULL, NULL, NULL));
+    null(dirac_session_evaluate(s, NULL, NULL, NULL, NULL, NULL));
     null(dirac_session_set_output_gradient(NULL, 0, numbers, 3));
     null(dirac_session_set_output_gradient(s, 0, NULL, 3));
     null(dirac_session_backward(NULL));
@@ -412,6 +416,9 @@ static void test_sgd(void **state)
     null(dirac_sgd_steps(sgd, NULL));
     null(dirac_sgd_step(NULL, s));
     null(dirac_sgd_step(sgd, NULL));
+    null(dirac_sgd_epoch(NULL, s, batches, NULL, NULL, NULL, NULL));
+    null(dirac_sgd_epoch(sgd, NULL, batches, NULL, NULL, NULL, NULL));
+    null(dirac_sgd_epoch(sgd, s, NULL, NULL, NULL, NULL, NULL));
     null(dirac_sgd_restart_momentum(NULL));
     null(dirac_sgd_momentum_read(NULL, "linear.bias", values, 3));
     null(dirac_sgd_momentum_read(sgd, NULL, values, 3));

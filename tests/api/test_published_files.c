@@ -31,10 +31,10 @@ static dirac_net *make_net(uint64_t seed, int imagenet, int64_t classes)
 {
     dirac_net *net;
     ok(dirac_net_create(&net, context));
-    dirac_node *x = imagenet ? dirac_model_diracnet_imagenet(net, dirac_net_input2d(net, 3, 32, 32), 18, 1.0 / 32, classes,
-                                                             DIRAC_FORM_NORMALIZED_DELTA)
-                             : dirac_model_diracnet_cifar(net, dirac_net_input2d(net, 3, 8, 8), 16, 0.25, classes,
-                                                          DIRAC_FORM_NORMALIZED_DELTA);
+    const int32_t form = DIRAC_FORM_NORMALIZED_DELTA;
+    dirac_node *x = dirac_net_input2d(net, 3, imagenet ? 32 : 8, imagenet ? 32 : 8);
+    x = imagenet ? dirac_model_diracnet_imagenet(net, x, 18, 1.0 / 32, classes, form)
+                 : dirac_model_diracnet_cifar(net, x, 16, 0.25, classes, form);
     dirac_net_output(net, x);
     ok(dirac_net_build(net));
     for (int64_t i = 0; i < dirac_net_tensor_count(net); i++) {

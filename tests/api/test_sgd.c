@@ -110,8 +110,8 @@ static void open_twins(world *w, const rule *r)
     }
 }
 
-/* d = g + decay p; v = momentum v + d; p -= rate v, or Nesterov's rate (d + momentum v); g already scaled, with a relative
- * error of `eg`. Each line's bound is what its inputs are off by, plus one rounding an operation. */
+/* d = g + decay p; v = momentum v + d; p -= rate v, or Nesterov's rate (d + momentum v); g already scaled, with a
+ * relative error of `eg`. Each line's bound is what its inputs are off by, plus one rounding an operation. */
 static void twin_step(twin *t, const rule *r, const float *gradient, double scale, double rate, double decay)
 {
     const double mu = (double)r->momentum, u = ROUNDING;
@@ -368,7 +368,8 @@ static void test_rules(void **state)
         {.name = "nesterov", .momentum = 0.9f, .nesterov = 1},
         {.name = "decay", .momentum = 0.5f, .decay = 0.125f},
         {.name = "decay, nesterov", .momentum = 0.9f, .decay = 5e-4f, .nesterov = 1},
-        {.name = "per parameter", .momentum = 0.9f, .decay = 0.1f, .set = per_parameter, .override = per_parameter_twin},
+        {.name = "per parameter", .momentum = 0.9f, .decay = 0.1f, .set = per_parameter,
+         .override = per_parameter_twin},
         {.name = "clip", .momentum = 0.9f, .decay = 0.01f, .clip = 1.0f},
         {.name = "clip that never happens", .clip = 1e6f},
         {.name = "drops", .momentum = 0.9f, .set = set_drops, .rate = dropped_rate},

@@ -78,7 +78,8 @@ static inline int64_t delta_at(const dirac_net *net, const dirac_node *node, int
 }
 
 /* W' = s What and b' = beta + s (bias - mean) of one layer, as it should be in the folded net. */
-static inline void check_layer(const dirac_net *net, const dirac_net *folded, const dirac_node *node, const dirac_node *norm)
+static inline void check_layer(const dirac_net *net, const dirac_net *folded, const dirac_node *node,
+                               const dirac_node *norm)
 {
     const dirac_node *to = dirac_net_find(folded, dirac_node_name(node));
     assert_non_null(to);
@@ -205,7 +206,8 @@ static inline void note_layer(void *user, const char *node, double difference, d
 }
 
 /* Folds a net and checks all that is promised. Returns the folded net. */
-static inline dirac_net *check_fold(const char *what, dirac_net *net, floats images, double bound, const char *owner_of_others)
+static inline dirac_net *check_fold(const char *what, dirac_net *net, floats images, double bound,
+                                    const char *owner_of_others)
 {
     const int64_t n = (int64_t)(images.count / image_floats(net));
     floats values = {NULL, 0}, now = {NULL, 0};
@@ -231,7 +233,7 @@ static inline dirac_net *check_fold(const char *what, dirac_net *net, floats ima
     if (!(fabs(reported - difference) <= bound * largest / 10))
         fail_msg("%s: dirac_net_compare() reports %.3g, the sessions differ by %.3g", what, reported, difference);
     assert_int_equal(c.layers, dirac_net_node_count(folded));
-    if (!(c.worst <= 100 * bound)) /* a channel of tiny variance is far off where it lies, and weighs little after that */
+    if (!(c.worst <= 100 * bound)) /* a channel of tiny variance is far off, and weighs little later */
         fail_msg("%s: layer %s is off by %.3g of its largest", what, c.node, c.worst);
     floats *const lists[] = {&values, &now, &before, &again, &after};
     for (size_t i = 0; i < 5; i++)

@@ -98,7 +98,8 @@ static inline tensor_file *new_file(void)
 }
 
 /* A tensor of a net under another name; `name` NULL: its own. */
-static inline void put_from(tensor_file *file, const dirac_net *net, const char *own, const char *name, const char *kind)
+static inline void put_from(tensor_file *file, const dirac_net *net, const char *own, const char *name,
+                            const char *kind)
 {
     int64_t dims[DIRAC_MAX_RANK];
     int32_t rank;
