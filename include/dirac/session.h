@@ -68,7 +68,8 @@ DIRAC_API int32_t dirac_session_prepare(dirac_session *session);
  * Computes every output for n images. In a training session this also makes the batch's statistics pending (see
  * dirac_session_commit_statistics()) and uses the next draw of dropout.
  * @param input (n, C, spatial...) of the net's only input. @param n 1 to the batch.
- * The logits of an image do not depend on the other images or on n (inference).
+ * In an inference session the logits of an image do not depend on the other images or on n. (Sessions of different batch
+ * may use different algorithms, unless strict: docs/numerics.md.)
  * Errors: ARGUMENT (n out of range, several inputs), STATE (not prepared), SHAPE (batch norm in training with one value
  * a channel), CALLBACK, BUSY.
  */
@@ -135,10 +136,14 @@ DIRAC_API int32_t dirac_session_set_output_gradient(dirac_session *session, int3
 /**
  * Adds the gradients of the last loss (or of the output gradients set) to the session's gradients. Once a forward.
  * For eq. 5, with G = dL/dWhat and u = W/|W|: dalpha = G at the delta, dbeta = <G, u>, dW = (beta/|W|) (G - u <u, G>).
- * Errors: STATE (inference session, no forward or no loss since the last backward), CALLBACK, BUSY.
+ * Errors: STATE (inference session, no forward or no loss since the last backward), CALLBACK (the gradients are then
+ * incomplete: clear them), BUSY.
  */
 DIRAC_API int32_t dirac_session_backward(dirac_session *session);
-/** Sets all parameter gradients to zero (a step does so too). Errors: ARGUMENT, STATE. */
+/**
+ * Sets all parameter gradients to zero (a step does so too). Pending statistics stay, unless one is not finite: then they
+ * are dropped, so that training can go on after a bad batch. Errors: ARGUMENT, STATE.
+ */
 DIRAC_API int32_t dirac_session_clear_gradients(dirac_session *session);
 /**
  * All parameter gradients as one array, in the order of the trained tensors. The host may change it (all-reduce).

@@ -49,24 +49,6 @@ dirac__tiling KERNEL(tiling_backward)(const dirac__convolution *s)
 
 /* ---- transforms of blocks ---- */
 
-/* B' x B to v at e * stride, from the columns' transform: middle[column][point]. */
-static ALWAYS_INLINE void transform_rows(float *v, int64_t stride, vec middle[WINOGRAD_IN][WINOGRAD_IN])
-{
-    UNROLL
-    for (int i = 0; i < WINOGRAD_IN; i++) {
-        vec row[WINOGRAD_IN], out[WINOGRAD_IN];
-        UNROLL
-        for (int j = 0; j < WINOGRAD_IN; j++) {
-            row[j] = middle[j][i];
-        }
-        input_transform(out, row);
-        UNROLL
-        for (int j = 0; j < WINOGRAD_IN; j++) {
-            vec_store(v + (i * WINOGRAD_IN + j) * stride, out[j]);
-        }
-    }
-}
-
 /* The 6x6 inputs of a tile: pixel (i, j) at rows[i] + j * steps[i], for columns begin to end - 1. Rows outside the image
  * have step 0 and lie in zeros; columns outside are zeros without being read. */
 typedef struct patch {
@@ -75,13 +57,13 @@ typedef struct patch {
     int64_t begin, end;
 } patch;
 
-static patch find_patch(const float *x, const float *zero, int64_t channels, const dirac__tiling *tiling, int64_t tile)
+static ALWAYS_INLINE patch find_patch(const float *x, const float *zero, int64_t channels, const dirac__tiling *tiling,
+                                       const dirac__tile_place *place)
 {
-    const int64_t image = tile / (tiling->high * tiling->wide);
-    const int64_t top = tile / tiling->wide % tiling->high * WINOGRAD_OUT - tiling->before[0];
-    const int64_t left = tile % tiling->wide * WINOGRAD_OUT - tiling->before[1];
+    const int64_t top = place->row * WINOGRAD_OUT - tiling->before[0];
+    const int64_t left = place->column * WINOGRAD_OUT - tiling->before[1];
     patch out = {.begin = at_least(0, -left), .end = at_most(WINOGRAD_IN, tiling->source[1] - left)};
-    const float *first = x + ((image * tiling->source[0] + top) * tiling->source[1] + left) * channels;
+    const float *first = x + ((place->image * tiling->source[0] + top) * tiling->source[1] + left) * channels;
     for (int64_t i = 0; i < WINOGRAD_IN; i++) {
         const int inside = top + i >= 0 && top + i < tiling->source[0];
         out.rows[i] = inside ? first + i * tiling->source[1] * channels : zero;
@@ -90,36 +72,45 @@ static patch find_patch(const float *x, const float *zero, int64_t channels, con
     return out;
 }
 
-/* The transform of a patch's columns, one vector of channels. */
-static ALWAYS_INLINE void transform_columns(vec middle[WINOGRAD_IN][WINOGRAD_IN], const patch *in, int64_t c)
+/* B' x B of one vector of channels, two rows of points, to v at e * stride. */
+static ALWAYS_INLINE void transform_pair(int pair, float *v, int64_t stride, const patch *in, int64_t c)
 {
+    vec middle[2][WINOGRAD_IN]; /* the pair's points of each column */
     UNROLL
     for (int j = 0; j < WINOGRAD_IN; j++) {
-        vec column[WINOGRAD_IN];
-        if (j < in->begin || j >= in->end) {
+        vec column[WINOGRAD_IN], two[2] = {{0}, {0}};
+        if (j >= in->begin && j < in->end) {
             UNROLL
             for (int i = 0; i < WINOGRAD_IN; i++) {
-                middle[j][i] = (vec){0};
+                column[i] = vec_load(in->rows[i] + j * in->steps[i] + c);
             }
-            continue;
+            input_pair(pair, two, column);
         }
+        middle[0][j] = two[0];
+        middle[1][j] = two[1];
+    }
+    UNROLL
+    for (int half = 0; half < 2; half++) {
+        vec out[WINOGRAD_IN];
+        const int64_t row = half == 0 ? PAIR_FIRST(pair) : PAIR_SECOND(pair);
+        input_transform(out, middle[half]);
         UNROLL
-        for (int i = 0; i < WINOGRAD_IN; i++) {
-            column[i] = vec_load(in->rows[i] + j * in->steps[i] + c);
+        for (int j = 0; j < WINOGRAD_IN; j++) {
+            vec_store(v + (row * WINOGRAD_IN + j) * stride, out[j]);
         }
-        input_transform(middle[j], column);
     }
 }
 
 void KERNEL(winograd_inputs)(float *v, int64_t stride, const float *x, const float *zero, int64_t channels,
                              const dirac__tiling *tiling, int64_t t0, int64_t count)
 {
-    for (int64_t t = t0; t < t0 + count; t++, v += channels) {
-        const patch in = find_patch(x, zero, channels, tiling, t);
+    dirac__tile_place place = place_of(tiling, t0);
+    for (int64_t t = 0; t < count; t++, v += channels, next_place(&place, tiling)) {
+        const patch in = find_patch(x, zero, channels, tiling, &place);
         for (int64_t c = 0; c < channels; c += DIRAC_LANES) {
-            vec middle[WINOGRAD_IN][WINOGRAD_IN];
-            transform_columns(middle, &in, c);
-            transform_rows(v + c, stride, middle);
+            transform_pair(0, v + c, stride, &in, c);
+            transform_pair(1, v + c, stride, &in, c);
+            transform_pair(2, v + c, stride, &in, c);
         }
     }
 }
@@ -275,27 +266,25 @@ static void multiply(float *m, int64_t m_stride, const float *v, int64_t v_strid
     }
 }
 
-/* A' m A of one tile and vector of channels; m at e * stride. */
+/* A' m A of one tile and vector of channels; m at e * stride. By halves of the output rows, for the registers' sake. */
 static ALWAYS_INLINE void transform_output(vec out[4][4], const float *m, int64_t stride)
 {
-    vec middle[WINOGRAD_IN][WINOGRAD_OUT]; /* [column][output row] */
     UNROLL
-    for (int j = 0; j < WINOGRAD_IN; j++) {
-        vec column[WINOGRAD_IN];
-        UNROLL
-        for (int i = 0; i < WINOGRAD_IN; i++) {
-            column[i] = vec_load(m + (i * WINOGRAD_IN + j) * stride);
-        }
-        output_transform(middle[j], column);
-    }
-    UNROLL
-    for (int i = 0; i < WINOGRAD_OUT; i++) {
-        vec row[WINOGRAD_IN];
+    for (int half = 0; half < 2; half++) {
+        vec middle[2][WINOGRAD_IN];
         UNROLL
         for (int j = 0; j < WINOGRAD_IN; j++) {
-            row[j] = middle[j][i];
+            vec column[WINOGRAD_IN], two[2];
+            UNROLL
+            for (int i = 0; i < WINOGRAD_IN; i++) {
+                column[i] = vec_load(m + (i * WINOGRAD_IN + j) * stride);
+            }
+            output_half(half, two, column);
+            middle[0][j] = two[0];
+            middle[1][j] = two[1];
         }
-        output_transform(out[i], row);
+        output_transform(out[half], middle[0]);
+        output_transform(out[2 + half], middle[1]);
     }
 }
 
@@ -319,16 +308,16 @@ static void store_border(float *to, const vec out[4][4], vec bias, int64_t high,
     }
 }
 
-/* All outputs of tile number `tile`, which is number t of `count` in the block of products m. */
-static void write_tile(const product_job *job, int64_t tile, const float *m, int64_t m_stride, int64_t t, int64_t count)
+/* All outputs of the tile at `place`, which is number t of `count` in the block of products m. */
+static ALWAYS_INLINE void write_tile(const product_job *job, const dirac__tile_place *place, const float *m,
+                                     int64_t m_stride, int64_t t, int64_t count)
 {
     const dirac__tiling *tiling = &job->tiling;
-    const int64_t image = tile / (tiling->high * tiling->wide);
-    const int64_t top = tile / tiling->wide % tiling->high * WINOGRAD_OUT, left = tile % tiling->wide * WINOGRAD_OUT;
+    const int64_t top = place->row * WINOGRAD_OUT, left = place->column * WINOGRAD_OUT;
     const int64_t high = at_most(WINOGRAD_OUT, tiling->target[0] - top);
     const int64_t wide = at_most(WINOGRAD_OUT, tiling->target[1] - left);
     const int64_t line = tiling->target[1] * job->written;
-    float *y = job->y + ((image * tiling->target[0] + top) * tiling->target[1] + left) * job->written;
+    float *y = job->y + ((place->image * tiling->target[0] + top) * tiling->target[1] + left) * job->written;
     for (int64_t c = 0; c < job->written; c += DIRAC_LANES) {
         const int64_t p = c / PANEL, lanes = at_most(DIRAC_LANES, job->written - c);
         vec out[4][4], bias = {0};
@@ -359,8 +348,9 @@ static void run_block(void *argument, int64_t block, int32_t lane)
     float *v = job->scratch + (size_t)lane * lane_floats(job->summed, job->written), *m = v + WINOGRAD_POINTS * v_stride;
     KERNEL(winograd_inputs)(v, v_stride, job->x, job->zero, job->summed, &job->tiling, t0, count);
     multiply(m, m_stride, v, v_stride, job, count);
-    for (int64_t t = 0; t < count; t++) {
-        write_tile(job, t0 + t, m, m_stride, t, count);
+    dirac__tile_place place = place_of(&job->tiling, t0);
+    for (int64_t t = 0; t < count; t++, next_place(&place, &job->tiling)) {
+        write_tile(job, &place, m, m_stride, t, count);
     }
 }
 

@@ -13,7 +13,7 @@
 #ifndef KERNELS_WINOGRAD_H
 #define KERNELS_WINOGRAD_H
 
-#include "kernels/convolution.h"
+#include "kernels/convolution_tile.h"
 
 #define WINOGRAD_OUT 4      /* outputs a side */
 #define WINOGRAD_IN 6       /* inputs a side */
@@ -25,28 +25,59 @@
 #define POINT_A3 0.35355339059327376f /* a^3 */
 #define POINT_B3 2.82842712474619010f /* b^3 */
 
-/* B' d: input to points. */
-static ALWAYS_INLINE void input_transform(vec out[6], const vec in[6])
+/* B' d: input to points. A two-dimensional transform goes by pairs of points, which share their terms: the 6x6 vectors of
+ * all at once would be more than there are registers. */
+static ALWAYS_INLINE void input_pair(int pair, vec out[2], const vec in[6])
 {
-    const vec even_b = in[4] - 2.0f * in[2], even_a = in[4] - 0.5f * in[2];
-    const vec odd_b = POINT_A * (in[3] - 2.0f * in[1]), odd_a = POINT_B * (in[3] - 0.5f * in[1]);
-    out[0] = in[0] - 2.5f * in[2] + in[4];
-    out[1] = even_b + odd_b;
-    out[2] = even_b - odd_b;
-    out[3] = even_a + odd_a;
-    out[4] = even_a - odd_a;
-    out[5] = in[1] - 2.5f * in[3] + in[5];
+    if (pair == 0) { /* points 0 and infinity */
+        out[0] = in[0] - 2.5f * in[2] + in[4];
+        out[1] = in[1] - 2.5f * in[3] + in[5];
+    } else { /* a and -a, b and -b */
+        const float square = pair == 1 ? 2.0f : 0.5f, factor = pair == 1 ? POINT_A : POINT_B;
+        const vec even = in[4] - square * in[2], odd = factor * (in[3] - square * in[1]);
+        out[0] = even + odd;
+        out[1] = even - odd;
+    }
 }
 
-/* A' m: points to outputs. */
+/* The points of a pair. */
+#define PAIR_FIRST(pair) ((pair) == 0 ? 0 : 2 * (pair) - 1)
+#define PAIR_SECOND(pair) ((pair) == 0 ? 5 : 2 * (pair))
+
+static ALWAYS_INLINE void input_transform(vec out[6], const vec in[6])
+{
+    UNROLL
+    for (int pair = 0; pair < 3; pair++) {
+        vec two[2];
+        input_pair(pair, two, in);
+        out[PAIR_FIRST(pair)] = two[0];
+        out[PAIR_SECOND(pair)] = two[1];
+    }
+}
+
+/* A' m: points to outputs; half 0 gives outputs 0 and 2, half 1 gives 1 and 3. */
+static ALWAYS_INLINE void output_half(int half, vec out[2], const vec in[6])
+{
+    if (half == 0) {
+        const vec sum_a = in[1] + in[2], sum_b = in[3] + in[4];
+        out[0] = in[0] + sum_a + sum_b;
+        out[1] = 0.5f * sum_a + 2.0f * sum_b;
+    } else {
+        const vec difference_a = in[1] - in[2], difference_b = in[3] - in[4];
+        out[0] = POINT_A * difference_a + POINT_B * difference_b;
+        out[1] = POINT_A3 * difference_a + POINT_B3 * difference_b + in[5];
+    }
+}
+
 static ALWAYS_INLINE void output_transform(vec out[4], const vec in[6])
 {
-    const vec sum_a = in[1] + in[2], difference_a = in[1] - in[2];
-    const vec sum_b = in[3] + in[4], difference_b = in[3] - in[4];
-    out[0] = in[0] + sum_a + sum_b;
-    out[1] = POINT_A * difference_a + POINT_B * difference_b;
-    out[2] = 0.5f * sum_a + 2.0f * sum_b;
-    out[3] = POINT_A3 * difference_a + POINT_B3 * difference_b + in[5];
+    vec even[2], odd[2];
+    output_half(0, even, in);
+    output_half(1, odd, in);
+    out[0] = even[0];
+    out[1] = odd[0];
+    out[2] = even[1];
+    out[3] = odd[1];
 }
 
 /* A y: the adjoint, outputs' gradients to points. */
@@ -95,6 +126,28 @@ typedef struct dirac__tiling {
     int64_t source[2], target[2]; /* height and width of what is read and written */
     int64_t before[2];
 } dirac__tiling;
+
+/* Where a tile is; the next one follows without a division. */
+typedef struct dirac__tile_place {
+    int64_t image, row, column;
+} dirac__tile_place;
+
+static inline dirac__tile_place place_of(const dirac__tiling *tiling, int64_t tile)
+{
+    const int64_t line = tile / tiling->wide;
+    return (dirac__tile_place){line / tiling->high, line % tiling->high, tile % tiling->wide};
+}
+
+static inline void next_place(dirac__tile_place *place, const dirac__tiling *tiling)
+{
+    if (++place->column == tiling->wide) {
+        place->column = 0;
+        if (++place->row == tiling->high) {
+            place->row = 0;
+            place->image++;
+        }
+    }
+}
 
 /* The tiling of a forward product, and of the product that gives the gradient at the input. */
 dirac__tiling KERNEL(tiling_forward)(const dirac__convolution *shape);

@@ -77,14 +77,13 @@ static ALWAYS_INLINE void transform_gradient(float *out, int64_t stride, const f
     }
 }
 
-/* D of one tile, number t of the chunk, in the order of panels: [panel][t][width]. */
-static void gradient_tile(const weight_job *job, int64_t t)
+/* D of the tile at `place`, number t of the chunk, in the order of panels: [panel][t][width]. */
+static ALWAYS_INLINE void gradient_tile(const weight_job *job, const dirac__tile_place *place, int64_t t)
 {
     const dirac__tiling *tiling = &job->inputs;
-    const int64_t tile = job->t0 + t, image = tile / (tiling->high * tiling->wide);
-    const int64_t top = tile / tiling->wide % tiling->high * 4, left = tile % tiling->wide * 4;
+    const int64_t top = place->row * 4, left = place->column * 4;
     const int64_t high = tiling->target[0] - top, wide = tiling->target[1] - left;
-    const float *first = job->dy + ((image * tiling->target[0] + top) * tiling->target[1] + left) * job->co;
+    const float *first = job->dy + ((place->image * tiling->target[0] + top) * tiling->target[1] + left) * job->co;
     for (int64_t c = 0; c < job->co; c += DIRAC_LANES) {
         const int64_t p = c / PANEL;
         const float *rows[4];
@@ -105,8 +104,9 @@ static void transform_group(void *argument, int64_t group, int32_t lane)
     (void)lane;
     KERNEL(winograd_inputs)(job->v + first * job->ci, job->v_stride, job->x, job->zero, job->ci, &job->inputs,
                             job->t0 + first, count);
-    for (int64_t t = first; t < first + count; t++) {
-        gradient_tile(job, t);
+    dirac__tile_place place = place_of(&job->inputs, job->t0 + first);
+    for (int64_t t = first; t < first + count; t++, next_place(&place, &job->inputs)) {
+        gradient_tile(job, &place, t);
     }
 }
 

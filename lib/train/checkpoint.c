@@ -12,12 +12,17 @@
 
 static const char *const kind_names[] = {"net", "sgd", "session", "batches"};
 
+static dirac__blob *find_blob(const dirac_checkpoint *c, const char *name)
+{
+    for (size_t i = 0; i < c->n_blobs; i++)
+        if (strcmp(c->blobs[i].name, name) == 0)
+            return &c->blobs[i];
+    return NULL;
+}
+
 int32_t dirac__checkpoint_put_blob(dirac_checkpoint *c, const char *name, const void *data, size_t size)
 {
-    dirac__blob *blob = NULL;
-    for (size_t i = 0; i < c->n_blobs && blob == NULL; i++)
-        if (strcmp(c->blobs[i].name, name) == 0)
-            blob = &c->blobs[i];
+    dirac__blob *blob = find_blob(c, name);
     void *copy = dirac__alloc(c->memory, size);
     char *name_copy = blob == NULL ? dirac__copy_string(c->memory, name) : NULL;
     if (copy == NULL ||
@@ -321,23 +326,44 @@ static void take_all(const reading *r)
     }
 }
 
-static int32_t read_blobs(dirac_checkpoint *c, const dirac__safetensors *file)
+/* The file's blobs, into a list of their own, and room for them in the checkpoint's. */
+static int32_t read_blobs(dirac_checkpoint *c, const dirac__safetensors *file, dirac_checkpoint *fresh)
 {
     size_t count;
     const dirac__file_tensor *tensors = dirac__safetensors_tensors(file, &count);
     for (size_t i = 0; i < count; i++) {
         if (strncmp(tensors[i].name, "blob/", 5) != 0 || tensors[i].dtype != DIRAC__DTYPE_U8)
             continue;
-        int32_t status = dirac__checkpoint_put_blob(c, tensors[i].name + 5, tensors[i].data, tensors[i].bytes);
+        int32_t status = dirac__checkpoint_put_blob(fresh, tensors[i].name + 5, tensors[i].data, tensors[i].bytes);
         if (status != DIRAC_OK)
             return status;
     }
+    if (!dirac__grow(c->memory, &c->blobs, &c->blobs_capacity, c->n_blobs + fresh->n_blobs + 1, sizeof *c->blobs))
+        return dirac__fail_memory("a blob");
     return DIRAC_OK;
+}
+
+/* Moves them in; there is room. */
+static void take_blobs(dirac_checkpoint *c, dirac_checkpoint *fresh)
+{
+    for (size_t i = 0; i < fresh->n_blobs; i++) {
+        dirac__blob *blob = find_blob(c, fresh->blobs[i].name);
+        if (blob == NULL) {
+            c->blobs[c->n_blobs++] = fresh->blobs[i];
+        } else {
+            dirac__free(c->memory, blob->data);
+            blob->data = fresh->blobs[i].data;
+            blob->size = fresh->blobs[i].size;
+            dirac__free(c->memory, fresh->blobs[i].name);
+        }
+        fresh->blobs[i] = (dirac__blob){0};
+    }
 }
 
 int32_t dirac__checkpoint_read(dirac_checkpoint *c, const dirac__safetensors *file)
 {
     reading r = {.checkpoint = c, .file = file};
+    dirac_checkpoint fresh = {.memory = c->memory}; /* holds blobs alone */
     int32_t status = hold_all(c, true);
     if (status != DIRAC_OK)
         return status;
@@ -347,9 +373,16 @@ int32_t dirac__checkpoint_read(dirac_checkpoint *c, const dirac__safetensors *fi
     for (size_t i = 0; i < c->n_items && status == DIRAC_OK; i++)
         status = check_item(&r, &c->items[i], &r.settings[i]);
     if (status == DIRAC_OK)
-        status = read_blobs(c, file);
-    if (status == DIRAC_OK)
+        status = read_blobs(c, file, &fresh);
+    if (status == DIRAC_OK) {
         take_all(&r);
+        take_blobs(c, &fresh);
+    }
+    for (size_t i = 0; i < fresh.n_blobs; i++) {
+        dirac__free(c->memory, fresh.blobs[i].name);
+        dirac__free(c->memory, fresh.blobs[i].data);
+    }
+    dirac__free(c->memory, fresh.blobs);
     for (size_t i = 0; i < c->n_items && r.settings != NULL; i++)
         dirac__free(c->memory, r.settings[i].rules);
     dirac__free(c->memory, r.settings);

@@ -59,6 +59,7 @@ static void test_first_mistake_is_reported(void **state)
     assert_null(dirac_net_conv2d(net, NULL, 4, 3));
     assert_null(dirac_net_output(net, good));
     assert_null(dirac_net_input(net, 3));
+    assert_null(dirac_net_custom(net, NULL, &x, 1));
     assert_int_not_equal(dirac_net_push_scope(net, "a"), DIRAC_OK);
     assert_int_not_equal(dirac_node_set_name(good, "other"), DIRAC_OK);
     assert_int_not_equal(dirac_node_set_int(good, "stride", 2), DIRAC_OK);

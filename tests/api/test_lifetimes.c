@@ -50,6 +50,7 @@ static void make_set(set *s, int32_t prefetch)
     s->context = new_context();
     s->net = tiny_net(s->context);
     s->session = open_session(s->net, DIRAC_TRAIN, 4);
+    ok(dirac_session_set_class_weights(s->session, (const float[3]){1, 2, 3}, 3));
     ok(dirac_sgd_create(&s->sgd, s->net));
     s->dataset = make_dataset(s->context, 6, 1, 4, 3);
     ok(dirac_batches_create(&s->batches, s->dataset));

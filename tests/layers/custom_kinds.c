@@ -11,7 +11,7 @@
 
 #include "layers/layer_values.h"
 
-/* ---- polynomial ------------------------------------------------------------------------------------------------------ */
+/* ---- polynomial ------------------------------------------------------------------------------ */
 
 static int64_t input_area(const dirac_layer *layer, int64_t *channels)
 {
@@ -38,7 +38,8 @@ static int32_t polynomial_setup(void *user, dirac_layer *layer)
         numbers *= dims[i];
     const int64_t shape[2] = {dims[0], dirac_layer_get_int(layer, "degree")};
     if (status == DIRAC_OK)
-        status = dirac_layer_add_parameter(layer, "weight", shape, 2, 1, DIRAC_INIT_NORMAL, 0.25, 0);
+        status =
+            dirac_layer_add_parameter(layer, "weight", shape, 2, 1, DIRAC_INIT_NORMAL, 0.25, 0);
     if (status == DIRAC_OK)
         status = dirac_layer_add_state(layer, "mean", dims, 1, 0.125);
     /* The derivative of each number, and one more to see that it is where it should be. */
@@ -95,7 +96,8 @@ static int32_t polynomial_backward(void *user, dirac_layer *layer)
     const int64_t degree = dirac_layer_get_int(layer, "degree");
     const float *x = dirac_layer_input(layer, 0), *dy = dirac_layer_output_gradient(layer);
     const float *kept = dirac_layer_kept(layer);
-    float *dx = dirac_layer_input_gradient(layer, 0), *dw = dirac_layer_parameter_gradient(layer, "weight");
+    float *dx = dirac_layer_input_gradient(layer, 0),
+          *dw = dirac_layer_parameter_gradient(layer, "weight");
     (void)user;
     if (!kept || kept[count] != 42 || dirac_layer_parameter_gradient(layer, "mean"))
         return 1;
@@ -109,7 +111,7 @@ static int32_t polynomial_backward(void *user, dirac_layer *layer)
     return 0;
 }
 
-/* ---- product --------------------------------------------------------------------------------------------------------- */
+/* ---- product --------------------------------------------------------------------------------- */
 
 static int32_t product_setup(void *user, dirac_layer *layer)
 {
@@ -153,7 +155,7 @@ static int32_t product_backward(void *user, dirac_layer *layer)
     return 0;
 }
 
-/* ---- making them ------------------------------------------------------------------------------------------------------ */
+/* ---- making them ----------------------------------------------------------------------------- */
 
 custom_kinds custom_register(dirac_context *context, const int *right)
 {
@@ -176,7 +178,8 @@ custom_kinds custom_register(dirac_context *context, const int *right)
     return kinds;
 }
 
-dirac_node *custom_polynomial(dirac_net *net, custom_kinds kinds, dirac_node *x, int64_t degree, double slope)
+dirac_node *custom_polynomial(dirac_net *net, custom_kinds kinds, dirac_node *x, int64_t degree,
+                              double slope)
 {
     dirac_node *y = dirac_net_custom(net, kinds.polynomial, &x, 1);
     OK(dirac_node_set_int(y, "degree", degree));
@@ -184,7 +187,7 @@ dirac_node *custom_polynomial(dirac_net *net, custom_kinds kinds, dirac_node *x,
     return y;
 }
 
-/* ---- in double --------------------------------------------------------------------------------------------------------- */
+/* ---- in double ------------------------------------------------------------------------------- */
 
 static void twin_polynomial(twin *t, twin_value *y)
 {
@@ -198,7 +201,8 @@ static void twin_polynomial(twin *t, twin_value *y)
         for (int64_t n = 0; n < t->n; n++)
             for (int64_t p = 0; p < area; p++) {
                 const int64_t i = (n * x->channels + c) * area + p;
-                y->data[i] = twin_float(y, "slope") * x->data[i] - (t->mode == TWIN_TRAIN ? 0 : mean[c]);
+                y->data[i] =
+                    twin_float(y, "slope") * x->data[i] - (t->mode == TWIN_TRAIN ? 0 : mean[c]);
                 for (int64_t k = 0; k < degree; k++)
                     y->data[i] += w[c * degree + k] * pow(x->data[i], (double)(k + 1));
                 sum += x->data[i];

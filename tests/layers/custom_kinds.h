@@ -8,8 +8,8 @@
 #include "layers/twin.h"
 
 /*
- * "polynomial", one input: y = slope x + sum_k weight[c,k] x^(k+1), k < degree; in inference less state mean[c], which a
- * training forward moves half way to the batch's mean of x.
+ * "polynomial", one input: y = slope x + sum_k weight[c,k] x^(k+1), k < degree; in inference less state mean[c], which
+ * a training forward moves half way to the batch's mean of x.
  * "product", any number of inputs: y = x[0] x[1] ..., of which the last input's gradient is only right if `right` is 1.
  */
 typedef struct custom_kinds {
@@ -20,6 +20,7 @@ typedef struct custom_kinds {
 custom_kinds custom_register(dirac_context *context, const int *right);
 void twin_custom(twin *t, twin_value *y);
 
-dirac_node *custom_polynomial(dirac_net *net, custom_kinds kinds, dirac_node *x, int64_t degree, double slope);
+dirac_node *custom_polynomial(dirac_net *net, custom_kinds kinds, dirac_node *x, int64_t degree,
+                              double slope);
 
 #endif

@@ -21,11 +21,11 @@ static const double STEP = 1e-5;
 
 /* The gradient of one parameter or input by differences. */
 typedef struct expected {
-    const char *name;  /* of the parameter; NULL for an input */
-    size_t count;      /* of the tensor */
+    const char *name; /* of the parameter; NULL for an input */
+    size_t count;     /* of the tensor */
     size_t samples;
     size_t *entries;
-    double *want;      /* NAN: left out */
+    double *want; /* NAN: left out */
     double largest;
     double scale;
     float *first_seen; /* what the first machine said of all entries */
@@ -56,7 +56,7 @@ static const struct machine {
     {"x86-64-v2", 1, 0, 0, 0}, {"x86-64-v3", 2, 0, 0, 1},
 };
 
-/* ---- reference --------------------------------------------------------------------------------------------------- */
+/* ---- reference ------------------------------------------------------------------------------- */
 
 static dirac_net *build_net(const layer_case *c, dirac_context *context)
 {
@@ -91,7 +91,8 @@ static void recover_masks(const reference *r, dirac_net *net)
         OK(dirac_session_keep(session, dirac_net_node(net, i)));
     }
     OK(dirac_session_prepare(session));
-    OK(dirac_session_forward_inputs(session, (const float *const *)r->inputs, r->input_count, r->n));
+    OK(dirac_session_forward_inputs(session, (const float *const *)r->inputs, r->input_count,
+                                    r->n));
     for (int32_t i = 0; i < r->t->value_count; i++) {
         twin_value *v = &r->t->values[i];
         if (strcmp(dirac_node_kind(v->node), "dropout") != 0)
@@ -115,14 +116,15 @@ static void recover_masks(const reference *r, dirac_net *net)
 
 static void draw_inputs(reference *r, dirac_net *net, int has_dropout)
 {
-    const double low = r->c->low < r->c->high ? r->c->low : -1, high = r->c->low < r->c->high ? r->c->high : 1;
+    const double low = r->c->low < r->c->high ? r->c->low : -1,
+                 high = r->c->low < r->c->high ? r->c->high : 1;
     for (r->seed = 1;; r->seed++) {
         if (r->seed > DRAWS)
             fail_msg("%s: no inputs without a near kink; make the case smaller", r->c->what);
         for (int32_t i = 0; i < r->input_count; i++) {
             free(r->inputs[i]);
-            r->inputs[i] = layer_random(twin_count(r->t, twin_input(r->t, i)), r->seed + 100u * (unsigned)i,
-                                        "input", low, high);
+            r->inputs[i] = layer_random(twin_count(r->t, twin_input(r->t, i)),
+                                        r->seed + 100u * (unsigned)i, "input", low, high);
         }
         copy_in(r);
         if (has_dropout) {
@@ -162,8 +164,8 @@ static double loss_of(const layer_case *c, const twin *t, float *const *output_g
 }
 
 /* Changes one number and computes: the loss, and the outputs if `outputs` are given. */
-static double loss_with(twin *t, const layer_case *c, float *const *output_gradients, double *at, double value,
-                        double **outputs)
+static double loss_with(twin *t, const layer_case *c, float *const *output_gradients, double *at,
+                        double value, double **outputs)
 {
     *at = value;
     twin_forward(t, TWIN_TRAIN);
@@ -172,8 +174,8 @@ static double loss_with(twin *t, const layer_case *c, float *const *output_gradi
     return loss_of(c, t, output_gradients);
 }
 
-int central_difference(twin *t, const layer_case *c, float *const *output_gradients, double *at, double *gradient,
-                       double *size)
+int central_difference(twin *t, const layer_case *c, float *const *output_gradients, double *at,
+                       double *gradient, double *size)
 {
     const double before = *at;
     const uint64_t choices = t->choices;
@@ -198,8 +200,8 @@ int central_difference(twin *t, const layer_case *c, float *const *output_gradie
 }
 
 /* A sum of K floats rounds K times, each by at most 2^-24 of the partial sum, which for terms of both signs is of the
- * order of the sums themselves, of which the largest is the scale: one such sum a layer. 64 for the few operations around
- * the sums and for convolution by transformed tiles (F(4x4) multiplies rounding by less than 30). */
+ * order of the sums themselves, of which the largest is the scale: one such sum a layer. 64 for the few operations
+ * around the sums and for convolution by transformed tiles (F(4x4) multiplies rounding by less than 30). */
 double layer_tolerance(const twin *t, const layer_case *c)
 {
     return 0x1p-24 * (64 + t->terms) * (c->slack > 0 ? c->slack : 1);
@@ -224,11 +226,14 @@ static void differentiate(reference *r, expected *e, const char *name, double *d
     e->first_seen = calloc(count, sizeof *e->first_seen);
     assert_true(e->entries && e->want && e->first_seen);
     for (size_t i = 0; i < e->samples; i++) {
-        e->entries[i] = count == e->samples ? i : (size_t)layer_uniform(3, name ? name : "", i, 0, (double)count);
+        e->entries[i] = count == e->samples
+                            ? i
+                            : (size_t)layer_uniform(3, name ? name : "", i, 0, (double)count);
         if (i == 0 || i + 1 == e->samples)
             e->entries[i] = i == 0 ? 0 : count - 1;
         double size;
-        if (!central_difference(r->t, r->c, r->output_gradients, &data[e->entries[i]], &e->want[i], &size)) {
+        if (!central_difference(r->t, r->c, r->output_gradients, &data[e->entries[i]], &e->want[i],
+                                &size)) {
             e->want[i] = NAN;
             left_out++;
         } else {
@@ -274,7 +279,8 @@ static void make_reference(reference *r, dirac_net *net)
     assert_in_range(r->output_count, 1, MOST_PORTS);
     draw_inputs(r, net, has_dropout);
     for (int32_t i = 0; i < r->output_count; i++) {
-        r->output_gradients[i] = layer_random(twin_count(r->t, twin_output(r->t, i)), (uint64_t)i, "r", -1, 1);
+        r->output_gradients[i] =
+            layer_random(twin_count(r->t, twin_output(r->t, i)), (uint64_t)i, "r", -1, 1);
         r->outputs[TWIN_TRAIN][i] = copy_output(r->t, i);
     }
     r->tolerance = layer_tolerance(r->t, c);
@@ -305,9 +311,10 @@ static void free_reference(reference *r)
     twin_destroy(r->t);
 }
 
-/* ---- comparison -------------------------------------------------------------------------------------------------- */
+/* ---- comparison ------------------------------------------------------------------------------ */
 
-static dirac_session *run_session(const reference *r, dirac_net *net, int32_t mode, const struct machine *m)
+static dirac_session *run_session(const reference *r, dirac_net *net, int32_t mode,
+                                  const struct machine *m)
 {
     dirac_session *session = NULL;
     OK(dirac_session_create(&session, net, mode));
@@ -317,11 +324,13 @@ static dirac_session *run_session(const reference *r, dirac_net *net, int32_t mo
     if (mode == DIRAC_TRAIN)
         OK(dirac_session_set_input_gradients(session, m->input_gradients));
     OK(dirac_session_prepare(session));
-    OK(dirac_session_forward_inputs(session, (const float *const *)r->inputs, r->input_count, r->n));
+    OK(dirac_session_forward_inputs(session, (const float *const *)r->inputs, r->input_count,
+                                    r->n));
     return session;
 }
 
-static void compare_outputs(const reference *r, const dirac_session *session, int mode, const char *part)
+static void compare_outputs(const reference *r, const dirac_session *session, int mode,
+                            const char *part)
 {
     for (int32_t i = 0; i < r->output_count; i++) {
         const float *got;
@@ -360,13 +369,15 @@ static void compare_gradient(const reference *r, expected *e, const float *got, 
         const double seen = e->first_seen[i];
         /* Samples may have missed the largest entry. */
         if (!first)
-            layer_close(r->c->what, "between kernels", &got[i], &seen, 1, 2 * fmax(tolerance, r->tolerance * fabs(seen)));
+            layer_close(r->c->what, "between kernels", &got[i], &seen, 1,
+                        2 * fmax(tolerance, r->tolerance * fabs(seen)));
         else
             e->first_seen[i] = got[i];
     }
 }
 
-static void compare_gradients(reference *r, dirac_net *net, dirac_session *session, int with_inputs, int first)
+static void compare_gradients(reference *r, dirac_net *net, dirac_session *session, int with_inputs,
+                              int first)
 {
     int32_t input = 0;
     for (size_t i = 0; i < r->expected_count; i++) {

@@ -8,8 +8,9 @@
 #include "layers/twin.h"
 
 typedef struct layer_case {
-    const char *what;                                   /* for messages */
-    void (*build)(dirac_net *net, const void *user);    /* from inputs to outputs, without dirac_net_build() */
+    const char *what; /* for messages */
+    void (*build)(dirac_net *net,
+                  const void *user); /* from inputs to outputs, without dirac_net_build() */
     const void *user;
     int64_t n;                /* images; 0: 3 */
     double low, high;         /* of the inputs; both 0: -1 to 1 */
@@ -29,7 +30,7 @@ typedef struct layer_case {
  * machine runs, one and several threads, transformed and strict convolution, full and partial batches:
  *   - the outputs in training and in inference, of the net and of its folded form, with the twin's;
  *   - the gradient of every parameter and input with central differences of the twin's loss: of all entries if a tensor
- *     has few, otherwise of the first, the last and a few dozen others. Entries whose difference reaches over a kink are
+ *     has few, otherwise of the first, the last and some between. Entries whose difference reaches over a kink are
  *     left out, and inputs are drawn so that no kink is so near that float and double may be on its two sides;
  *   - the running statistics after a commit with the formula's;
  *   - all entries of all gradients between the sets of kernels.
@@ -40,8 +41,8 @@ void check_layer(const layer_case *c);
  * @param size receives how large the gradient is without cancellation: it is a sum over the outputs, and this is the
  * root of the sum of its squared terms, or the gradient itself if that is more.
  * @return 1, or 0 if a kink lies within the step. */
-int central_difference(twin *t, const layer_case *c, float *const *output_gradients, double *at, double *gradient,
-                       double *size);
+int central_difference(twin *t, const layer_case *c, float *const *output_gradients, double *at,
+                       double *gradient, double *size);
 
 /* Tolerance, relative to the scale of a tensor, of float results on the twin's net after its last forward. */
 double layer_tolerance(const twin *t, const layer_case *c);

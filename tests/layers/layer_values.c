@@ -50,9 +50,8 @@ static const struct {
     double low, high;
     int both_signs;
 } ranges[] = {
-    {".alpha", 0.5, 1.5, 1},         {".beta", 0.3, 1.2, 1},
-    {".running_mean", -0.5, 0.5, 0}, {".running_var", 0.5, 2.0, 0},
-    {".weight", 0.5, 1.5, 1},        {"", -0.5, 0.5, 0},
+    {".alpha", 0.5, 1.5, 1},       {".beta", 0.3, 1.2, 1},   {".running_mean", -0.5, 0.5, 0},
+    {".running_var", 0.5, 2.0, 0}, {".weight", 0.5, 1.5, 1}, {"", -0.5, 0.5, 0},
 };
 
 static double vector_entry(uint64_t seed, const char *name, size_t i)
@@ -112,7 +111,8 @@ float *layer_read(const dirac_net *net, const char *name, size_t *count)
     return values;
 }
 
-float *layer_gradient(const dirac_session *session, const dirac_net *net, const char *name, size_t *count)
+float *layer_gradient(const dirac_session *session, const dirac_net *net, const char *name,
+                      size_t *count)
 {
     const size_t size = tensor_count(net, name);
     float *values = malloc(size * sizeof *values);
@@ -131,14 +131,14 @@ double layer_largest(const double *want, size_t count)
     return most;
 }
 
-void layer_close(const char *what, const char *part, const float *got, const double *want, size_t count,
-                 double tolerance)
+void layer_close(const char *what, const char *part, const float *got, const double *want,
+                 size_t count, double tolerance)
 {
     for (size_t i = 0; i < count; i++) {
         const double off = fabs(got[i] - want[i]);
         if (!(off <= tolerance)) {
-            print_error("%s, %s [%zu]: %.9g, want %.9g, off %.3g, allowed %.3g\n", what, part, i, got[i], want[i],
-                        off, tolerance);
+            print_error("%s, %s [%zu]: %.9g, want %.9g, off %.3g, allowed %.3g\n", what, part, i,
+                        got[i], want[i], off, tolerance);
             fail();
         }
     }

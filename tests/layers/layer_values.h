@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What tests of layers share: reproducible numbers, parameters that show every mistake, and comparison with the twin. */
+/* What tests of layers share: reproducible numbers, parameters that show every mistake, comparison with the twin. */
 #ifndef LAYERS_LAYER_VALUES_H
 #define LAYERS_LAYER_VALUES_H
 
@@ -22,13 +22,14 @@ void layer_fill(dirac_net *net, uint64_t seed);
 /* All numbers of a tensor, to be freed; `count` may be NULL. */
 float *layer_read(const dirac_net *net, const char *name, size_t *count);
 /* The gradient of a parameter, to be freed. */
-float *layer_gradient(const dirac_session *session, const dirac_net *net, const char *name, size_t *count);
+float *layer_gradient(const dirac_session *session, const dirac_net *net, const char *name,
+                      size_t *count);
 
 /* The largest |want|. */
 double layer_largest(const double *want, size_t count);
 /* Fails unless all |got - want| <= tolerance (a NaN fails); names the worst. */
-void layer_close(const char *what, const char *part, const float *got, const double *want, size_t count,
-                 double tolerance);
+void layer_close(const char *what, const char *part, const float *got, const double *want,
+                 size_t count, double tolerance);
 void layer_same_bits(const char *what, const float *got, const float *want, size_t count);
 
 #endif

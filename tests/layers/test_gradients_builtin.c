@@ -11,7 +11,13 @@
 
 #include "layers/layer_values.h"
 
-enum { IMAGES = 4, CHANNELS = 3, HEIGHT = 8, WIDTH = 6, INPUTS = IMAGES * CHANNELS * HEIGHT * WIDTH };
+enum {
+    IMAGES = 4,
+    CHANNELS = 3,
+    HEIGHT = 8,
+    WIDTH = 6,
+    INPUTS = IMAGES * CHANNELS * HEIGHT * WIDTH
+};
 
 typedef struct bench {
     dirac_context *context;
@@ -47,7 +53,8 @@ static dirac_node *convolution_alone(dirac_net *net, dirac_node *x)
     return x;
 }
 
-static void open_bench(bench *b, dirac_node *(*body)(dirac_net *, dirac_node *), int32_t mode, int32_t input_gradients)
+static void open_bench(bench *b, dirac_node *(*body)(dirac_net *, dirac_node *), int32_t mode,
+                       int32_t input_gradients)
 {
     OK(dirac_context_create(&b->context));
     OK(dirac_net_create(&b->net, b->context));
@@ -71,7 +78,8 @@ static void close_bench(bench *b)
 
 static void small_for_right_nets(void **state)
 {
-    static dirac_node *(*const bodies[])(dirac_net *, dirac_node *) = {smooth, dropped, convolution_alone};
+    static dirac_node *(*const bodies[])(dirac_net *, dirac_node *) = {smooth, dropped,
+                                                                       convolution_alone};
     (void)state;
     for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++)
         for (int32_t input_gradients = 0; input_gradients <= 1; input_gradients++) {
@@ -90,7 +98,7 @@ static void small_for_right_nets(void **state)
         }
 }
 
-/* ---- no trace ---------------------------------------------------------------------------------------------------------------- */
+/* ---- no trace -------------------------------------------------------------------------------- */
 
 static void train_pass(bench *b)
 {
@@ -165,19 +173,25 @@ static void refusals(void **state)
     double worst;
     (void)state;
     open_bench(&b, convolution_alone, DIRAC_TRAIN, 0);
-    assert_int_equal(dirac_session_check_gradients(NULL, b.input, 1, 1, 0, &worst), DIRAC_ERR_ARGUMENT);
-    assert_int_equal(dirac_session_check_gradients(b.session, NULL, 1, 1, 0, &worst), DIRAC_ERR_ARGUMENT);
-    assert_int_equal(dirac_session_check_gradients(b.session, b.input, 0, 1, 0, &worst), DIRAC_ERR_ARGUMENT);
-    assert_int_equal(dirac_session_check_gradients(b.session, b.input, IMAGES + 1, 1, 0, &worst), DIRAC_ERR_ARGUMENT);
+    assert_int_equal(dirac_session_check_gradients(NULL, b.input, 1, 1, 0, &worst),
+                     DIRAC_ERR_ARGUMENT);
+    assert_int_equal(dirac_session_check_gradients(b.session, NULL, 1, 1, 0, &worst),
+                     DIRAC_ERR_ARGUMENT);
+    assert_int_equal(dirac_session_check_gradients(b.session, b.input, 0, 1, 0, &worst),
+                     DIRAC_ERR_ARGUMENT);
+    assert_int_equal(dirac_session_check_gradients(b.session, b.input, IMAGES + 1, 1, 0, &worst),
+                     DIRAC_ERR_ARGUMENT);
     close_bench(&b);
     OK(dirac_context_create(&b.context));
     OK(dirac_net_create(&b.net, b.context));
-    dirac_net_output(b.net, convolution_alone(b.net, dirac_net_input2d(b.net, CHANNELS, HEIGHT, WIDTH)));
+    dirac_net_output(b.net,
+                     convolution_alone(b.net, dirac_net_input2d(b.net, CHANNELS, HEIGHT, WIDTH)));
     OK(dirac_net_build(b.net));
     OK(dirac_session_create(&b.session, b.net, DIRAC_INFER));
     OK(dirac_session_prepare(b.session));
     b.input = layer_random(INPUTS, 2, "input", -1, 1);
-    assert_int_equal(dirac_session_check_gradients(b.session, b.input, 1, 1, 0, &worst), DIRAC_ERR_STATE);
+    assert_int_equal(dirac_session_check_gradients(b.session, b.input, 1, 1, 0, &worst),
+                     DIRAC_ERR_STATE);
     close_bench(&b);
 }
 

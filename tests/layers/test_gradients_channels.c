@@ -39,18 +39,23 @@ static void build_single(dirac_net *net, const void *user)
     dirac_net_output(net, s->add(net, add_input(net, s)));
 }
 
-static void check_single(const char *name, dirac_node *(*add)(dirac_net *, dirac_node *), layer_case c)
+static void check_single(const char *name, dirac_node *(*add)(dirac_net *, dirac_node *),
+                         layer_case c)
 {
     static const single all[] = {
-        {.channels = 1, .dimensions = 1, .size = {5}},       {.channels = 3, .dimensions = 2, .size = {4, 3}},
-        {.channels = 19, .dimensions = 0},                   {.channels = 17, .dimensions = 2, .size = {3, 1}},
-        {.channels = 2, .dimensions = 3, .size = {2, 3, 2}}, {.channels = 33, .dimensions = 1, .size = {2}},
+        {.channels = 1, .dimensions = 1, .size = {5}},
+        {.channels = 3, .dimensions = 2, .size = {4, 3}},
+        {.channels = 19, .dimensions = 0},
+        {.channels = 17, .dimensions = 2, .size = {3, 1}},
+        {.channels = 2, .dimensions = 3, .size = {2, 3, 2}},
+        {.channels = 33, .dimensions = 1, .size = {2}},
     };
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
         single s = all[i];
         char what[96];
         s.add = add;
-        snprintf(what, sizeof what, "%s of %d channels, %d-D", name, (int)s.channels, (int)s.dimensions);
+        snprintf(what, sizeof what, "%s of %d channels, %d-D", name, (int)s.channels,
+                 (int)s.dimensions);
         c.what = what;
         c.build = build_single;
         c.user = &s;
@@ -60,7 +65,7 @@ static void check_single(const char *name, dirac_node *(*add)(dirac_net *, dirac
     }
 }
 
-/* ---- batch norm -------------------------------------------------------------------------------------------------- */
+/* ---- batch norm ------------------------------------------------------------------------------ */
 
 static dirac_node *frozen_norm(dirac_net *net, dirac_node *x)
 {
@@ -94,7 +99,7 @@ static void batch_norm_far_from_zero(void **state)
                  (layer_case){.low = 299, .high = 301, .slack = 20});
 }
 
-/* ---- activations ------------------------------------------------------------------------------------------------- */
+/* ---- activations ----------------------------------------------------------------------------- */
 
 static dirac_node *steep_elu(dirac_net *net, dirac_node *x)
 {
@@ -113,7 +118,8 @@ static void activations(void **state)
 }
 
 /* y and dx (for dy of ones) of a layer on four numbers of one channel each. */
-static void on_four(dirac_node *(*add)(dirac_net *, dirac_node *), const float x[4], float *y, float dx[4])
+static void on_four(dirac_node *(*add)(dirac_net *, dirac_node *), const float x[4], float *y,
+                    float dx[4])
 {
     static const float ones[8] = {1, 1, 1, 1, 1, 1, 1, 1};
     dirac_context *context = NULL;
@@ -170,7 +176,7 @@ static void softmax_of_large_numbers(void **state)
         assert_true(fabs(dx[i]) <= 8 * 0x1p-24);
 }
 
-/* ---- across channels ---------------------------------------------------------------------------------------------- */
+/* ---- across channels ------------------------------------------------------------------------- */
 
 static dirac_node *default_response_norm(dirac_net *net, dirac_node *x)
 {
@@ -199,7 +205,8 @@ static void response_norm(void **state)
     (void)state;
     check_single("response norm", default_response_norm, (layer_case){0});
     check_single("strong response norm", strong_response_norm, (layer_case){.low = -3, .high = 3});
-    check_single("response norm wider than the channels", wide_response_norm, (layer_case){.low = -2, .high = 2});
+    check_single("response norm wider than the channels", wide_response_norm,
+                 (layer_case){.low = -2, .high = 2});
 }
 
 static dirac_node *two_channel_softmax(dirac_net *net, dirac_node *x)
@@ -215,7 +222,7 @@ static void softmax(void **state)
     check_single("softmax", two_channel_softmax, (layer_case){.low = -3, .high = 3});
 }
 
-/* ---- moving values ------------------------------------------------------------------------------------------------ */
+/* ---- moving values --------------------------------------------------------------------------- */
 
 static dirac_node *twice(dirac_net *net, dirac_node *x)
 {
@@ -263,7 +270,7 @@ static void several_inputs_and_outputs(void **state)
     check_layer(&(layer_case){.what = "three inputs, two outputs", .build = build_two_inputs});
 }
 
-/* ---- more than one task's work ------------------------------------------------------------------------------------ */
+/* ---- more than one task's work --------------------------------------------------------------- */
 
 static void large(void **state)
 {

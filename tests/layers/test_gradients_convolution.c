@@ -44,7 +44,8 @@ static void build(dirac_net *net, const void *user)
     const geometry *g = c->shape;
     const int32_t d = c->dimensions;
     const int dirac = c->form == DIRAC_FORM_NORMALIZED_DELTA;
-    dirac_node *y = (dirac ? add_dirac : add)[d - 1](net, add_input(net, g, d), g->out, g->kernel[0]);
+    dirac_node *y =
+        (dirac ? add_dirac : add)[d - 1](net, add_input(net, g, d), g->out, g->kernel[0]);
     OK(dirac_node_set_ints(y, "kernel", g->kernel, d));
     if (!dirac)
         OK(dirac_node_set_int(y, "form", c->form));
@@ -66,7 +67,8 @@ static void check_forms(const geometry *g, int32_t dimensions, int index)
     for (int32_t form = DIRAC_FORM_PLAIN; form <= DIRAC_FORM_FIXED_DELTA; form++) {
         const convolution c = {g, dimensions, form};
         char what[96];
-        snprintf(what, sizeof what, "%d-D convolution, geometry %d, %s", (int)dimensions, index, form_names[form]);
+        snprintf(what, sizeof what, "%d-D convolution, geometry %d, %s", (int)dimensions, index,
+                 form_names[form]);
         check_layer(&(layer_case){.what = what, .build = build, .user = &c, .n = g->n});
     }
 }
@@ -89,7 +91,15 @@ static void one_dimension(void **state)
         {.in = 2, .out = 2, .size = {15}, .kernel = {5}, .stride = {2}, .dilation = {2}},
         /* More taps than are gathered at once. */
         {.in = 2, .out = 2, .size = {40}, .kernel = {140}, .n = 1},
-        {.in = 1, .out = 2, .size = {150}, .kernel = {131}, .pads = 1, .padding = {0}, .stride = {3}, .bias = 1, .n = 2},
+        {.in = 1,
+         .out = 2,
+         .size = {150},
+         .kernel = {131},
+         .pads = 1,
+         .padding = {0},
+         .stride = {3},
+         .bias = 1,
+         .n = 2},
     };
     (void)state;
     for (int i = 0; i < (int)(sizeof all / sizeof *all); i++)
@@ -110,7 +120,13 @@ static void two_dimensions(void **state)
         {.in = 3, .out = 3, .size = {1, 1}, .kernel = {3, 3}, .n = 4},
         {.in = 5, .out = 6, .size = {4, 3}, .kernel = {1, 1}, .bias = 1},
         {.in = 3, .out = 4, .size = {8, 7}, .kernel = {3, 3}, .pads = 1, .padding = {0, 2}},
-        {.in = 2, .out = 2, .size = {6, 6}, .kernel = {2, 4}, .pads = 1, .padding = {-1, 0}, .stride = {1, 2}},
+        {.in = 2,
+         .out = 2,
+         .size = {6, 6},
+         .kernel = {2, 4},
+         .pads = 1,
+         .padding = {-1, 0},
+         .stride = {1, 2}},
         {.in = 2, .out = 3, .size = {13, 11}, .kernel = {7, 7}, .stride = {2, 2}},
     };
     (void)state;
@@ -124,12 +140,28 @@ static void three_dimensions(void **state)
         {.in = 2, .out = 2, .size = {4, 3, 5}, .kernel = {3, 3, 3}},
         {.in = 2, .out = 3, .size = {3, 4, 3}, .kernel = {2, 3, 1}, .bias = 1},
         {.in = 3, .out = 2, .size = {5, 4, 6}, .kernel = {3, 2, 3}, .stride = {2, 1, 3}},
-        {.in = 2, .out = 2, .size = {5, 5, 4}, .kernel = {2, 3, 2}, .dilation = {3, 1, 2}, .bias = 1},
+        {.in = 2,
+         .out = 2,
+         .size = {5, 5, 4},
+         .kernel = {2, 3, 2},
+         .dilation = {3, 1, 2},
+         .bias = 1},
         {.in = 4, .out = 6, .size = {3, 2, 3}, .kernel = {3, 1, 2}, .groups = 2},
-        {.in = 2, .out = 4, .size = {4, 3, 3}, .kernel = {3, 3, 3}, .pads = 1, .padding = {0, 2, 1}},
+        {.in = 2,
+         .out = 4,
+         .size = {4, 3, 3},
+         .kernel = {3, 3, 3},
+         .pads = 1,
+         .padding = {0, 2, 1}},
         {.in = 3, .out = 3, .size = {1, 1, 1}, .kernel = {2, 2, 2}, .n = 4},
         {.in = 1, .out = 2, .size = {5, 4, 6}, .kernel = {5, 4, 7}, .n = 2},
-        {.in = 2, .out = 2, .size = {5, 4, 6}, .kernel = {3, 2, 3}, .stride = {2, 4, 3}, .dilation = {2, 1, 3}, .n = 2},
+        {.in = 2,
+         .out = 2,
+         .size = {5, 4, 6},
+         .kernel = {3, 2, 3},
+         .stride = {2, 4, 3},
+         .dilation = {2, 1, 3},
+         .n = 2},
     };
     (void)state;
     for (int i = 0; i < (int)(sizeof all / sizeof *all); i++)
@@ -140,8 +172,8 @@ static void check_form(const geometry *g, int32_t dimensions, int32_t form)
 {
     const convolution c = {g, dimensions, form};
     char what[96];
-    snprintf(what, sizeof what, "%d-D convolution %d to %d, %s", (int)dimensions, (int)g->in, (int)g->out,
-             form_names[form]);
+    snprintf(what, sizeof what, "%d-D convolution %d to %d, %s", (int)dimensions, (int)g->in,
+             (int)g->out, form_names[form]);
     check_layer(&(layer_case){.what = what, .build = build, .user = &c, .n = g->n});
 }
 
@@ -153,9 +185,27 @@ static void tiles(void **state)
         {.in = 32, .out = 16, .size = {4, 8}, .kernel = {3, 3}, .n = 8},
         {.in = 16, .out = 16, .size = {3, 13}, .kernel = {3, 3}, .n = 4},
         {.in = 16, .out = 16, .size = {1, 1}, .kernel = {3, 3}, .n = 17, .bias = 1},
-        {.in = 16, .out = 16, .size = {7, 6}, .kernel = {3, 3}, .n = 4, .pads = 1, .padding = {0, 2}},
-        {.in = 16, .out = 16, .size = {8, 7}, .kernel = {3, 3}, .n = 5, .pads = 1, .padding = {2, 0}},
-        {.in = 16, .out = 16, .size = {3, 3}, .kernel = {3, 3}, .n = 16, .pads = 1, .padding = {3, 0}},
+        {.in = 16,
+         .out = 16,
+         .size = {7, 6},
+         .kernel = {3, 3},
+         .n = 4,
+         .pads = 1,
+         .padding = {0, 2}},
+        {.in = 16,
+         .out = 16,
+         .size = {8, 7},
+         .kernel = {3, 3},
+         .n = 5,
+         .pads = 1,
+         .padding = {2, 0}},
+        {.in = 16,
+         .out = 16,
+         .size = {3, 3},
+         .kernel = {3, 3},
+         .n = 16,
+         .pads = 1,
+         .padding = {3, 0}},
     };
     (void)state;
     for (int i = 0; i < (int)(sizeof all / sizeof *all); i++)
@@ -174,7 +224,8 @@ static void wide(void **state)
         {.in = 16, .out = 32, .size = {9, 9}, .kernel = {3, 3}, .stride = {2, 2}, .n = 2},
     };
     static const geometry line = {.in = 17, .out = 18, .size = {21}, .kernel = {3}, .n = 2};
-    static const geometry cube = {.in = 17, .out = 16, .size = {3, 4, 5}, .kernel = {3, 3, 3}, .n = 1};
+    static const geometry cube = {
+        .in = 17, .out = 16, .size = {3, 4, 5}, .kernel = {3, 3, 3}, .n = 1};
     (void)state;
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
         check_form(&all[i], 2, DIRAC_FORM_PLAIN);
@@ -196,7 +247,8 @@ static void build_linear(dirac_net *net, const void *user)
     const dense *d = user;
     dirac_node *x = dirac_net_input(net, d->in);
     const int dirac = d->form == DIRAC_FORM_NORMALIZED_DELTA;
-    dirac_node *y = dirac ? dirac_net_dirac_linear(net, x, d->out) : dirac_net_linear(net, x, d->out);
+    dirac_node *y =
+        dirac ? dirac_net_dirac_linear(net, x, d->out) : dirac_net_linear(net, x, d->out);
     if (!dirac)
         OK(dirac_node_set_int(y, "form", d->form));
     OK(dirac_node_set_int(y, "bias", d->bias));
@@ -205,7 +257,8 @@ static void build_linear(dirac_net *net, const void *user)
 
 static void linear(void **state)
 {
-    static const int64_t shapes[][3] = {{1, 1, 1}, {5, 5, 3}, {3, 8, 4}, {8, 3, 1}, {37, 41, 5}, {65, 10, 7}};
+    static const int64_t shapes[][3] = {{1, 1, 1}, {5, 5, 3},   {3, 8, 4},
+                                        {8, 3, 1}, {37, 41, 5}, {65, 10, 7}};
     (void)state;
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
         for (int32_t form = DIRAC_FORM_PLAIN; form <= DIRAC_FORM_FIXED_DELTA; form++)
@@ -228,8 +281,12 @@ static void linear(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(one_dimension), cmocka_unit_test(two_dimensions), cmocka_unit_test(three_dimensions),
-        cmocka_unit_test(tiles),         cmocka_unit_test(wide),           cmocka_unit_test(linear),
+        cmocka_unit_test(one_dimension),
+        cmocka_unit_test(two_dimensions),
+        cmocka_unit_test(three_dimensions),
+        cmocka_unit_test(tiles),
+        cmocka_unit_test(wide),
+        cmocka_unit_test(linear),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -32,7 +32,8 @@ static void build_polynomial(dirac_net *net, const void *user)
 static void build_between(dirac_net *net, const void *user)
 {
     (void)user;
-    dirac_node *x = dirac_net_batch_norm(net, dirac_net_conv2d(net, dirac_net_input2d(net, 3, 5, 4), 5, 3));
+    dirac_node *x =
+        dirac_net_batch_norm(net, dirac_net_conv2d(net, dirac_net_input2d(net, 3, 5, 4), 5, 3));
     dirac_node *y = custom_polynomial(net, kinds, dirac_net_relu(net, x), 2, -0.25);
     dirac_node *z = dirac_net_dirac_conv2d(net, dirac_net_elu(net, y), 5, 3);
     dirac_node *three[3] = {x, z, y};
@@ -58,8 +59,10 @@ static void gradients(void **state)
     (void)state;
     check_layer(&(layer_case){
         .what = "polynomial", .build = build_polynomial, .attach = attach, .custom = twin_custom});
-    check_layer(&(layer_case){
-        .what = "custom layers between others", .build = build_between, .attach = attach, .custom = twin_custom});
+    check_layer(&(layer_case){.what = "custom layers between others",
+                              .build = build_between,
+                              .attach = attach,
+                              .custom = twin_custom});
     check_layer(&(layer_case){.what = "polynomial of a polynomial, squared",
                               .build = build_shared,
                               .share = share,
@@ -67,7 +70,7 @@ static void gradients(void **state)
                               .custom = twin_custom});
 }
 
-/* ---- training ----------------------------------------------------------------------------------------------------------- */
+/* ---- training -------------------------------------------------------------------------------- */
 
 typedef struct bench {
     dirac_context *context;
@@ -118,11 +121,14 @@ static void training(void **state)
         first = step == 0 ? loss : first;
         size_t count;
         float *gradient = layer_gradient(b.session, b.net, "polynomial.weight", &count);
-        float *before = layer_read(b.net, "polynomial.weight", NULL), *mean = layer_read(b.net, "polynomial.mean", NULL);
+        float *before = layer_read(b.net, "polynomial.weight", NULL),
+              *mean = layer_read(b.net, "polynomial.mean", NULL);
         OK(dirac_sgd_step(sgd, b.session));
-        float *after = layer_read(b.net, "polynomial.weight", NULL), *moved = layer_read(b.net, "polynomial.mean", NULL);
+        float *after = layer_read(b.net, "polynomial.weight", NULL),
+              *moved = layer_read(b.net, "polynomial.mean", NULL);
         for (size_t i = 0; i < count; i++)
-            assert_true(fabs(after[i] - (before[i] - 0.0625 * gradient[i])) <= 2 * 0x1p-24 * fabs(before[i]));
+            assert_true(fabs(after[i] - (before[i] - 0.0625 * gradient[i])) <=
+                        2 * 0x1p-24 * fabs(before[i]));
         assert_true(step > 0 || (moved[0] != mean[0] && gradient[0] != 0));
         free(gradient);
         free(before);
@@ -135,7 +141,7 @@ static void training(void **state)
     close_bench(&b);
 }
 
-/* ---- failing ------------------------------------------------------------------------------------------------------------- */
+/* ---- failing --------------------------------------------------------------------------------- */
 
 /* Fails when it sees a number above 99. */
 static int32_t picky_forward(void *user, dirac_layer *layer)
@@ -207,7 +213,7 @@ static void failing_forward(void **state)
     dirac_context_destroy(context);
 }
 
-/* ---- files ---------------------------------------------------------------------------------------------------------------- */
+/* ---- files ----------------------------------------------------------------------------------- */
 
 static void infer(dirac_net *net, const float *input, float y[IMAGES * 4])
 {
@@ -269,7 +275,7 @@ static void files(void **state)
     close_bench(&b);
 }
 
-/* ---- the library's own check ------------------------------------------------------------------------------------------------ */
+/* ---- the library's own check ----------------------------------------------------------------- */
 
 static void wrong_backward_is_found(void **state)
 {

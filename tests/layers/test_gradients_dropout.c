@@ -15,7 +15,7 @@
 
 enum { CHANNELS = 19, HEIGHT = 7, WIDTH = 9, IMAGE = CHANNELS * HEIGHT * WIDTH, MOST = 8 };
 
-/* ---- gradients ------------------------------------------------------------------------------------------------------- */
+/* ---- gradients ------------------------------------------------------------------------------- */
 
 static void build_alone(dirac_net *net, const void *user)
 {
@@ -47,7 +47,7 @@ static void gradients(void **state)
     }
 }
 
-/* ---- the draw -------------------------------------------------------------------------------------------------------- */
+/* ---- the draw -------------------------------------------------------------------------------- */
 
 typedef struct bench {
     dirac_context *context;
@@ -107,7 +107,8 @@ static void check_share(const float *values, size_t count, size_t step, double r
         zeros += values[i] == 0;
         assert_true(values[i] == 0 || fabsf(values[i] - kept) <= 0x1p-23f * kept);
     }
-    assert_true(fabs((double)zeros - (double)seen * rate) <= 5 * sqrt((double)seen * rate * (1 - rate)));
+    assert_true(fabs((double)zeros - (double)seen * rate) <=
+                5 * sqrt((double)seen * rate * (1 - rate)));
 }
 
 static size_t differences(const float *a, const float *b, size_t count)

@@ -12,12 +12,13 @@
 
 #include "layers/layer_values.h"
 
-/* ---- eq. 5 at its edges -------------------------------------------------------------------------------------------------
+/* ---- eq. 5 at its edges ----
  * A linear layer of FILTERS filters over INPUTS inputs and IMAGES images: everything by hand in double. */
 enum { FILTERS = 6, INPUTS = 4, IMAGES = 3 };
 
 typedef struct edge {
-    float w[FILTERS * INPUTS], alpha[FILTERS], beta[FILTERS], x[IMAGES * INPUTS], r[IMAGES * FILTERS];
+    float w[FILTERS * INPUTS], alpha[FILTERS], beta[FILTERS], x[IMAGES * INPUTS],
+        r[IMAGES * FILTERS];
     float y[IMAGES * FILTERS], dw[FILTERS * INPUTS], dalpha[FILTERS], dbeta[FILTERS];
 } edge;
 
@@ -90,8 +91,10 @@ static void compare_filter(const edge *e, int o)
         assert_true(fabs(e->y[n * FILTERS + o] - y) <= 32 * 0x1p-24);
     }
     for (int i = 0; i < INPUTS; i++) {
-        const double want = e->beta[o] / divisor * (norm < 1e-12 ? g[i] : g[i] - w[i] / norm * along);
-        assert_true(fabs(e->dw[o * INPUTS + i] - want) <= 32 * 0x1p-24 * e->beta[o] / divisor * sizes);
+        const double want =
+            e->beta[o] / divisor * (norm < 1e-12 ? g[i] : g[i] - w[i] / norm * along);
+        assert_true(fabs(e->dw[o * INPUTS + i] - want) <=
+                    32 * 0x1p-24 * e->beta[o] / divisor * sizes);
     }
     assert_true(fabs(e->dbeta[o] - along) <= 32 * 0x1p-24 * sizes);
     assert_true(fabs(e->dalpha[o] - (o < INPUTS ? g[o] : 0)) <= 32 * 0x1p-24 * sizes);
@@ -113,14 +116,15 @@ static void lengths_at_the_edge(void **state)
     }
 }
 
-/* ---- defaults, as <dirac/net.h> states them ------------------------------------------------------------------------------ */
+/* ---- defaults, as <dirac/net.h> states them -------------------------------------------------- */
 
 static void has_int(const dirac_node *node, const char *attribute, int64_t want)
 {
     int64_t value = -99;
     OK(dirac_node_get_int(node, attribute, &value));
     if (value != want)
-        fail_msg("%s.%s is %d, documented %d", dirac_node_kind(node), attribute, (int)value, (int)want);
+        fail_msg("%s.%s is %d, documented %d", dirac_node_kind(node), attribute, (int)value,
+                 (int)want);
 }
 
 static void has_float(const dirac_node *node, const char *attribute, double want)
@@ -140,7 +144,8 @@ static void has_all(const dirac_net *net, const char *name, float want)
     free(values);
 }
 
-static void weights_defaults(dirac_node *plain, dirac_node *dirac, dirac_node *linear, dirac_node *dirac_linear)
+static void weights_defaults(dirac_node *plain, dirac_node *dirac, dirac_node *linear,
+                             dirac_node *dirac_linear)
 {
     for (int i = 0; i < 2; i++) {
         const dirac_node *conv = i == 0 ? plain : dirac;
@@ -178,9 +183,11 @@ static void defaults(void **state)
     OK(dirac_context_create(&context));
     OK(dirac_net_create(&net, context));
     dirac_node *x = dirac_net_input2d(net, 4, 8, 8);
-    dirac_node *plain = dirac_net_conv2d(net, x, 4, 3), *dirac = dirac_net_dirac_conv2d(net, plain, 4, 3);
+    dirac_node *plain = dirac_net_conv2d(net, x, 4, 3),
+               *dirac = dirac_net_dirac_conv2d(net, plain, 4, 3);
     dirac_node *norm = dirac_net_batch_norm(net, dirac), *elu = dirac_net_elu(net, norm);
-    dirac_node *max_pool = dirac_net_max_pool2d(net, elu, 2), *average_pool = dirac_net_average_pool2d(net, max_pool, 2);
+    dirac_node *max_pool = dirac_net_max_pool2d(net, elu, 2),
+               *average_pool = dirac_net_average_pool2d(net, max_pool, 2);
     dirac_node *response = dirac_net_local_response_norm(net, average_pool, 5);
     dirac_node *drop = dirac_net_dropout(net, response, 0.25f);
     dirac_node *linear = dirac_net_linear(net, dirac_net_flatten(net, drop), 6);

@@ -12,7 +12,8 @@
 #include "layers/layer_check.h"
 #include "layers/layer_values.h"
 
-static dirac_node *conv(dirac_net *net, dirac_node *x, int64_t channels, int64_t kernel, int64_t bias)
+static dirac_node *conv(dirac_net *net, dirac_node *x, int64_t channels, int64_t kernel,
+                        int64_t bias)
 {
     dirac_node *y = dirac_net_conv2d(net, x, channels, kernel);
     OK(dirac_node_set_int(y, "bias", bias));
@@ -29,7 +30,7 @@ static void run(const char *what, void (*build)(dirac_net *, const void *))
     check_layer(&(layer_case){.what = what, .build = build});
 }
 
-/* ---- what comes after a convolution -------------------------------------------------------------------------------- */
+/* ---- what comes after a convolution ---------------------------------------------------------- */
 
 static void conv_relu(dirac_net *net, const void *user)
 {
@@ -118,7 +119,8 @@ static void after_convolution(void **state)
     run("conv, relu, relu, conv", conv_relu_conv);
     run("conv, norm", conv_norm);
     run("conv, norm, relu", conv_norm_relu);
-    check_layer(&(layer_case){.what = "conv with bias, norm, elu", .build = conv_bias_norm_elu, .flat = flat});
+    check_layer(&(layer_case){
+        .what = "conv with bias, norm, elu", .build = conv_bias_norm_elu, .flat = flat});
     run("conv, max pool, norm", conv_pool_norm);
     run("conv, norm, max pool, relu, conv", conv_norm_pool_relu_conv);
     run("conv, norm, ncrelu, conv", conv_norm_ncrelu_conv);
@@ -127,7 +129,7 @@ static void after_convolution(void **state)
     run("relu, relu, conv", relu_of_relu);
 }
 
-/* ---- values read twice --------------------------------------------------------------------------------------------- */
+/* ---- values read twice ----------------------------------------------------------------------- */
 
 static void relu_after_add(dirac_net *net, const void *user)
 {
@@ -167,7 +169,8 @@ static void relu_with_two_readers(dirac_net *net, const void *user)
 {
     (void)user;
     dirac_node *x = dirac_net_relu(net, dirac_net_batch_norm(net, conv(net, image(net), 4, 3, 0)));
-    dirac_net_output(net, dirac_net_add(net, conv(net, x, 4, 3, 0), dirac_net_elu(net, conv(net, x, 4, 1, 0))));
+    dirac_net_output(
+        net, dirac_net_add(net, conv(net, x, 4, 3, 0), dirac_net_elu(net, conv(net, x, 4, 1, 0))));
 }
 
 static void twice_the_same(dirac_net *net, const void *user)
@@ -209,7 +212,7 @@ static void several_readers(void **state)
     run("skips over skips", skips_over_skips);
 }
 
-/* ---- shared parameters ----------------------------------------------------------------------------------------------- */
+/* ---- shared parameters ----------------------------------------------------------------------- */
 
 static void shared_dirac(dirac_net *net, const void *user)
 {
@@ -248,7 +251,8 @@ static void shared_then_norm(dirac_net *net, const void *user)
     dirac_node *second = conv(net, dirac_net_relu(net, x), 4, 3, 1);
     OK(dirac_node_set_name(second, "second"));
     OK(dirac_node_share_parameters(second, first));
-    dirac_net_output(net, dirac_net_add(net, dirac_net_batch_norm(net, first), dirac_net_elu(net, second)));
+    dirac_net_output(
+        net, dirac_net_add(net, dirac_net_batch_norm(net, first), dirac_net_elu(net, second)));
 }
 
 /* One batch norm's parameters and statistics for two values; the second forward's follow the first's. */
@@ -269,13 +273,16 @@ static void shared_parameters(void **state)
     static const char *const two[] = {"second", "first", NULL};
     static const char *const three[] = {"second", "first", "third", "first", NULL};
     (void)state;
-    check_layer(&(layer_case){.what = "two layers of one weight", .build = shared_dirac, .share = two});
-    check_layer(&(layer_case){.what = "three linear layers of one weight", .build = shared_linear, .share = three});
-    check_layer(&(layer_case){.what = "shared, then norm", .build = shared_then_norm, .share = two});
+    check_layer(
+        &(layer_case){.what = "two layers of one weight", .build = shared_dirac, .share = two});
+    check_layer(&(layer_case){
+        .what = "three linear layers of one weight", .build = shared_linear, .share = three});
+    check_layer(
+        &(layer_case){.what = "shared, then norm", .build = shared_then_norm, .share = two});
     check_layer(&(layer_case){.what = "shared norm", .build = shared_norm, .share = two});
 }
 
-/* ---- the paper's blocks ------------------------------------------------------------------------------------------------ */
+/* ---- the paper's blocks ---------------------------------------------------------------------- */
 
 static void diracnet(dirac_net *net, const void *user)
 {
@@ -348,10 +355,8 @@ static void block_of_sixteen_channels(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(after_convolution),
-        cmocka_unit_test(several_readers),
-        cmocka_unit_test(shared_parameters),
-        cmocka_unit_test(blocks_of_the_paper),
+        cmocka_unit_test(after_convolution),         cmocka_unit_test(several_readers),
+        cmocka_unit_test(shared_parameters),         cmocka_unit_test(blocks_of_the_paper),
         cmocka_unit_test(block_of_sixteen_channels),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

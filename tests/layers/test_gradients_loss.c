@@ -50,10 +50,12 @@ static double loss(const twin *t, const void *user)
     double sum = 0, divisor = 0;
     for (int64_t n = 0; n < t->n; n++) {
         for (int64_t c = 0; c < CLASSES; c++) {
-            double part = g->smoothing / (double)CLASSES + (labels[n] == c ? 1.0 - g->smoothing : 0);
+            double part =
+                g->smoothing / (double)CLASSES + (labels[n] == c ? 1.0 - g->smoothing : 0);
             if (g->soft)
                 part = g->soft[n * CLASSES + c];
-            sum += (g->weights ? g->weights[c] : 1) * part * minus_log(z->data + n * CLASSES, CLASSES, c);
+            sum += (g->weights ? g->weights[c] : 1) * part *
+                   minus_log(z->data + n * CLASSES, CLASSES, c);
         }
         divisor += g->weights && !g->soft ? g->weights[labels[n]] : 1;
     }
@@ -77,8 +79,14 @@ static void apply(dirac_session *session, double want, const void *user)
 
 static void check(const char *what, const target *g)
 {
-    check_layer(&(layer_case){
-        .what = what, .build = build, .user = g, .n = IMAGES, .loss = loss, .apply = apply, .low = -2, .high = 2});
+    check_layer(&(layer_case){.what = what,
+                              .build = build,
+                              .user = g,
+                              .n = IMAGES,
+                              .loss = loss,
+                              .apply = apply,
+                              .low = -2,
+                              .high = 2});
 }
 
 static const float weights[CLASSES] = {0.5f, 2, 1, 0, 3, 0.25f, 1.5f};
@@ -102,7 +110,8 @@ static void soft_labels(void **state)
         for (int c = 0; c < CLASSES; c++)
             sum += layer_uniform(1, "soft", (size_t)(n * CLASSES + c), 0.1, 1);
         for (int c = 0; c < CLASSES; c++)
-            soft[n * CLASSES + c] = (float)(layer_uniform(1, "soft", (size_t)(n * CLASSES + c), 0.1, 1) / sum);
+            soft[n * CLASSES + c] =
+                (float)(layer_uniform(1, "soft", (size_t)(n * CLASSES + c), 0.1, 1) / sum);
     }
     check("soft labels", &(target){.soft = soft});
     check("soft labels, weighted classes", &(target){.soft = soft, .weights = weights});
@@ -112,7 +121,7 @@ static void soft_labels(void **state)
     check("soft labels of unlike sums", &(target){.soft = soft});
 }
 
-/* ---- logits far apart: by hand --------------------------------------------------------------------------------------- */
+/* ---- logits far apart: by hand --------------------------------------------------------------- */
 
 static double loss_of_logits(const float *z, int64_t classes, int32_t label, float *gradient)
 {
@@ -171,8 +180,11 @@ static void not_finite_is_returned(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(hard_labels), cmocka_unit_test(soft_labels),            cmocka_unit_test(logits_far_apart),
-        cmocka_unit_test(one_class),   cmocka_unit_test(not_finite_is_returned),
+        cmocka_unit_test(hard_labels),
+        cmocka_unit_test(soft_labels),
+        cmocka_unit_test(logits_far_apart),
+        cmocka_unit_test(one_class),
+        cmocka_unit_test(not_finite_is_returned),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -159,7 +159,8 @@ static void compare_state(const bench *b)
             continue;
         float *got = layer_read(b->net, tensor->name, NULL);
         layer_close("running statistics", tensor->name, got, tensor->pending, tensor->count,
-                    layer_tolerance(b->t, &(layer_case){0}) * layer_largest(tensor->pending, tensor->count));
+                    layer_tolerance(b->t, &(layer_case){0}) *
+                        layer_largest(tensor->pending, tensor->count));
         /* They have moved by far more than the tolerance. */
         assert_true(fabs(tensor->pending[0] - tensor->data[0]) > 1e-2 * fabs(tensor->data[0]));
         free(got);
@@ -233,6 +234,35 @@ static void pending_until_committed(void **state)
     close_bench(&b);
 }
 
+/* A forward that fails at its second batch norm takes back what the first has left. */
+static void failed_forward_leaves_nothing(void **state)
+{
+    static const int64_t images[] = {3, 1, 2};
+    bench b = {0};
+    (void)state;
+    OK(dirac_context_create(&b.context));
+    OK(dirac_net_create(&b.net, b.context));
+    dirac_node *x = dirac_net_batch_norm(b.net, dirac_net_input2d(b.net, CHANNELS, 7, 5));
+    x = dirac_net_batch_norm(b.net, dirac_net_global_average_pool(b.net, dirac_net_elu(b.net, x)));
+    dirac_net_output(b.net, x);
+    OK(dirac_net_build(b.net));
+    layer_fill(b.net, 11);
+    OK(dirac_session_create(&b.session, b.net, DIRAC_TRAIN));
+    OK(dirac_session_set_batch(b.session, MOST));
+    OK(dirac_session_prepare(b.session));
+    for (size_t i = 0; i < 3; i++) {
+        float *input = new_twin(&b, images[i], 50 + i);
+        const int32_t status = dirac_session_forward(b.session, input, images[i]);
+        assert_int_equal(status, images[i] == 1 ? DIRAC_ERR_SHAPE : DIRAC_OK);
+        if (status == DIRAC_OK)
+            twin_forward_recorded(b.t);
+        free(input);
+    }
+    OK(dirac_session_commit_statistics(b.session));
+    compare_state(&b);
+    close_bench(&b);
+}
+
 /* Frozen and thawed between two passes of one session. */
 static void frozen_between_passes(void **state)
 {
@@ -252,7 +282,7 @@ static void frozen_between_passes(void **state)
     close_bench(&b);
 }
 
-/* ---- inner values ---------------------------------------------------------------------------------------------------- */
+/* ---- inner values ---------------------------------------------------------------------------- */
 
 static void compare_inner(const bench *b, const dirac_node *node)
 {
@@ -303,7 +333,43 @@ static void kept_values(void **state)
     }
 }
 
-/* ---- other sizes ----------------------------------------------------------------------------------------------------- */
+/* A branch that leads to no output is computed if it is kept, and has no gradient. */
+static void kept_beside_the_way(void **state)
+{
+    double *sums[64] = {NULL}, scales[64] = {0};
+    static const int64_t size[2] = {7, 5};
+    bench b = {0};
+    (void)state;
+    OK(dirac_context_create(&b.context));
+    OK(dirac_net_create(&b.net, b.context));
+    dirac_node *x =
+        dirac_net_conv2d(b.net, dirac_net_input2d(b.net, CHANNELS, size[0], size[1]), 4, 3);
+    dirac_node *aside = dirac_net_relu(b.net, dirac_net_conv2d(b.net, x, 6, 3));
+    x = dirac_net_global_average_pool(b.net, dirac_net_relu(b.net, x));
+    dirac_net_output(b.net, dirac_net_linear(b.net, x, 3));
+    OK(dirac_net_build(b.net));
+    layer_fill(b.net, 11);
+    OK(dirac_session_create(&b.session, b.net, DIRAC_TRAIN));
+    OK(dirac_session_set_batch(b.session, MOST));
+    OK(dirac_session_keep(b.session, aside));
+    OK(dirac_session_prepare(b.session));
+    pass(&b, 3, 60, sums, scales);
+    compare_inner(&b, aside);
+    size_t count;
+    float *gradient = layer_gradient(b.session, b.net, "conv2.weight", &count);
+    for (size_t i = 0; i < count; i++)
+        assert_true(gradient[i] == 0);
+    free(gradient);
+    for (int32_t i = 0; i < b.t->tensor_count; i++)
+        if (strncmp(b.t->tensors[i].name, "conv2.", 6) == 0) {
+            free(sums[i]);
+            sums[i] = NULL;
+        }
+    compare_sums(&b, sums, scales);
+    close_bench(&b);
+}
+
+/* ---- other sizes ----------------------------------------------------------------------------- */
 
 static void another_input_size(void **state)
 {
@@ -386,8 +452,10 @@ int main(void)
         cmocka_unit_test(gradients_and_statistics_add_up),
         cmocka_unit_test(forward_alone),
         cmocka_unit_test(pending_until_committed),
+        cmocka_unit_test(failed_forward_leaves_nothing),
         cmocka_unit_test(frozen_between_passes),
         cmocka_unit_test(kept_values),
+        cmocka_unit_test(kept_beside_the_way),
         cmocka_unit_test(another_input_size),
         cmocka_unit_test(inference_after_training),
         cmocka_unit_test(joined_gradients),

@@ -25,7 +25,8 @@ typedef struct pool {
     int kind;
 } pool;
 
-static dirac_node *add_input(dirac_net *net, int64_t channels, const int64_t *size, int32_t dimensions)
+static dirac_node *add_input(dirac_net *net, int64_t channels, const int64_t *size,
+                             int32_t dimensions)
 {
     if (dimensions == 1)
         return dirac_net_input1d(net, channels, size[0]);
@@ -60,7 +61,8 @@ static void check_windows(const window *all, int count, int32_t dimensions)
         for (int kind = 0; kind < KINDS; kind++) {
             const pool p = {&all[i], dimensions, kind};
             char what[96];
-            snprintf(what, sizeof what, "%d-D pooling, window %d, %s", (int)dimensions, i, kind_names[kind]);
+            snprintf(what, sizeof what, "%d-D pooling, window %d, %s", (int)dimensions, i,
+                     kind_names[kind]);
             check_layer(&(layer_case){.what = what, .build = build, .user = &p, .n = 2});
         }
 }
@@ -87,9 +89,19 @@ static void two_dimensions(void **state)
         {.channels = 4, .size = {7, 5}, .kernel = {2, 2}},
         {.channels = 2, .size = {7, 6}, .kernel = {3, 3}, .stride = {2, 2}, .padding = {1, 1}},
         {.channels = 3, .size = {8, 7}, .kernel = {3, 3}, .stride = {2, 2}, .ceil = 1},
-        {.channels = 2, .size = {9, 5}, .kernel = {4, 3}, .stride = {3, 1}, .padding = {2, 0}, .ceil = 1},
+        {.channels = 2,
+         .size = {9, 5},
+         .kernel = {4, 3},
+         .stride = {3, 1},
+         .padding = {2, 0},
+         .ceil = 1},
         {.channels = 33, .size = {3, 5}, .kernel = {3, 2}, .stride = {1, 2}, .padding = {1, 1}},
-        {.channels = 2, .size = {5, 6}, .kernel = {2, 5}, .stride = {3, 3}, .padding = {0, 2}, .ceil = 1},
+        {.channels = 2,
+         .size = {5, 6},
+         .kernel = {2, 5},
+         .stride = {3, 3},
+         .padding = {0, 2},
+         .ceil = 1},
         {.channels = 16, .size = {4, 4}, .kernel = {2, 2}, .stride = {2, 2}},
         {.channels = 3, .size = {60, 70}, .kernel = {3, 3}, .stride = {2, 2}, .padding = {1, 1}},
         {.channels = 130, .size = {4, 3}, .kernel = {2, 3}, .stride = {1, 1}, .padding = {1, 1}},
@@ -102,9 +114,18 @@ static void three_dimensions(void **state)
 {
     static const window all[] = {
         {.channels = 2, .size = {4, 4, 2}, .kernel = {2, 2, 2}},
-        {.channels = 3, .size = {5, 3, 4}, .kernel = {3, 2, 2}, .stride = {2, 1, 3}, .padding = {1, 1, 0}},
+        {.channels = 3,
+         .size = {5, 3, 4},
+         .kernel = {3, 2, 2},
+         .stride = {2, 1, 3},
+         .padding = {1, 1, 0}},
         {.channels = 1, .size = {4, 6, 5}, .kernel = {3, 3, 3}, .stride = {2, 2, 2}, .ceil = 1},
-        {.channels = 2, .size = {3, 5, 4}, .kernel = {2, 4, 3}, .stride = {2, 3, 2}, .padding = {1, 2, 1}, .ceil = 1},
+        {.channels = 2,
+         .size = {3, 5, 4},
+         .kernel = {2, 4, 3},
+         .stride = {2, 3, 2},
+         .padding = {1, 2, 1},
+         .ceil = 1},
         {.channels = 18, .size = {2, 2, 3}, .kernel = {1, 2, 2}},
     };
     (void)state;
@@ -114,12 +135,14 @@ static void three_dimensions(void **state)
 static void build_global(dirac_net *net, const void *user)
 {
     const pool *p = user;
-    dirac_net_output(net, dirac_net_global_average_pool(net, add_input(net, p->w->channels, p->w->size, p->dimensions)));
+    dirac_net_output(net, dirac_net_global_average_pool(
+                              net, add_input(net, p->w->channels, p->w->size, p->dimensions)));
 }
 
 static void global_average(void **state)
 {
-    static const window all[] = {{.channels = 3, .size = {7, 5, 3}}, {.channels = 35, .size = {1, 2, 3}}};
+    static const window all[] = {{.channels = 3, .size = {7, 5, 3}},
+                                 {.channels = 35, .size = {1, 2, 3}}};
     (void)state;
     for (size_t i = 0; i < 2; i++)
         for (int32_t d = 1; d <= 3; d++) {
@@ -128,7 +151,7 @@ static void global_average(void **state)
         }
 }
 
-/* ---- by hand: 1 x 4, windows of 2 of stride 1 ---------------------------------------------------------------------- */
+/* ---- by hand: 1 x 4, windows of 2 of stride 1 ------------------------------------------------ */
 
 static void max_of_four(const float x[4], const float r[3], float y[3], float dx[4])
 {
@@ -187,9 +210,9 @@ static void nan_wins(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(one_dimension),        cmocka_unit_test(two_dimensions), cmocka_unit_test(three_dimensions),
-        cmocka_unit_test(global_average),       cmocka_unit_test(ties_go_to_the_first),
-        cmocka_unit_test(nan_wins),
+        cmocka_unit_test(one_dimension),        cmocka_unit_test(two_dimensions),
+        cmocka_unit_test(three_dimensions),     cmocka_unit_test(global_average),
+        cmocka_unit_test(ties_go_to_the_first), cmocka_unit_test(nan_wins),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

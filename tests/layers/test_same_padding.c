@@ -52,7 +52,7 @@ static void set_kernel(layer *l, int64_t k)
     }
 }
 
-/* ---- same padding: the size stays, and every tap reads where the formula says ------------------------------------- */
+/* ---- same padding: the size stays, and every tap reads where the formula says ---------------- */
 
 static void keeps_the_size(void **state)
 {
@@ -92,8 +92,8 @@ static void check_same(int32_t dimensions)
                            .dilation = dilation};
                 set_kernel(&l, k);
                 char what[96];
-                snprintf(what, sizeof what, "%d-D, k %d, dilation %d, groups %d", (int)dimensions, (int)k,
-                         (int)dilation, (int)groups);
+                snprintf(what, sizeof what, "%d-D, k %d, dilation %d, groups %d", (int)dimensions,
+                         (int)k, (int)dilation, (int)groups);
                 check_layer(&(layer_case){.what = what, .build = build, .user = &l, .n = 2});
             }
 }
@@ -116,7 +116,7 @@ static void same_in_three_dimensions(void **state)
     check_same(3);
 }
 
-/* ---- the delta returns its input ---------------------------------------------------------------------------------- */
+/* ---- the delta returns its input ------------------------------------------------------------- */
 
 static size_t area_of(const layer *l)
 {
@@ -160,18 +160,20 @@ static void compare_forward(const layer *l, const float *x, const float *y, floa
         for (int64_t o = 0; o < l->out; o++)
             for (size_t p = 0; p < area; p++) {
                 const int64_t d = o % out, channel = o / out * in + d;
-                const float want = d < in ? scale * x[(size_t)(image * l->in + channel) * area + p] : 0;
+                const float want =
+                    d < in ? scale * x[(size_t)(image * l->in + channel) * area + p] : 0;
                 const float got = y[(size_t)(image * l->out + o) * area + p];
                 if (got != want)
-                    fail_msg("%d-D k %d form %d dilation %d groups %d, %d to %d: y[%d,%zu] %g, want %g",
-                             (int)l->dimensions, (int)l->kernel[0], (int)l->form, (int)l->dilation,
-                             (int)l->groups, (int)l->in, (int)l->out, (int)o, p, got, want);
+                    fail_msg(
+                        "%d-D k %d form %d dilation %d groups %d, %d to %d: y[%d,%zu] %g, want %g",
+                        (int)l->dimensions, (int)l->kernel[0], (int)l->form, (int)l->dilation,
+                        (int)l->groups, (int)l->in, (int)l->out, (int)o, p, got, want);
             }
 }
 
 /* dx = scale dy of the filter whose one is there, and dalpha[o] = sum dy[o] x[d], exactly 0 where there is no one. */
-static void compare_backward(const layer *l, const dirac_session *session, const dirac_net *net, const float *x,
-                             const float *dy, float scale, int64_t n)
+static void compare_backward(const layer *l, const dirac_session *session, const dirac_net *net,
+                             const float *x, const float *dy, float scale, int64_t n)
 {
     const size_t area = area_of(l);
     const int64_t in = l->in / l->groups, out = l->out / l->groups;
@@ -192,7 +194,8 @@ static void compare_backward(const layer *l, const dirac_session *session, const
             }
         /* A sum of K products rounds each product and each partial sum once. */
         if (dalpha && d < out)
-            assert_true(fabs(dalpha[o] - sum) <= (double)(n * (int64_t)area + 1) * 0x1p-24 * size && size > 0);
+            assert_true(fabs(dalpha[o] - sum) <= (double)(n * (int64_t)area + 1) * 0x1p-24 * size &&
+                        size > 0);
     }
     for (int64_t o = 0; dalpha && o < l->out; o++)
         if (o % out >= in)
@@ -235,7 +238,8 @@ static void check_delta(const layer *l)
 
 static void delta_returns_its_input(void **state)
 {
-    static const int64_t channels[][3] = {{3, 3, 1}, {2, 5, 1}, {5, 2, 1}, {4, 4, 2}, {4, 6, 2}, {6, 2, 2}, {17, 19, 1}};
+    static const int64_t channels[][3] = {{3, 3, 1}, {2, 5, 1}, {5, 2, 1},  {4, 4, 2},
+                                          {4, 6, 2}, {6, 2, 2}, {17, 19, 1}};
     (void)state;
     for (int32_t d = 1; d <= 3; d++)
         for (int32_t form = DIRAC_FORM_DELTA; form <= DIRAC_FORM_FIXED_DELTA; form++)
@@ -260,7 +264,12 @@ static void delta_of_unlike_sides(void **state)
     (void)state;
     for (int32_t d = 2; d <= 3; d++)
         for (size_t i = 0; i < sizeof kernels / sizeof *kernels; i++) {
-            layer l = {.dimensions = d, .form = DIRAC_FORM_DELTA, .in = 4, .out = 6, .groups = 2, .dilation = 1};
+            layer l = {.dimensions = d,
+                       .form = DIRAC_FORM_DELTA,
+                       .in = 4,
+                       .out = 6,
+                       .groups = 2,
+                       .dilation = 1};
             set_kernel(&l, 1);
             memcpy(l.kernel, kernels[i], sizeof l.kernel);
             check_delta(&l);
@@ -273,7 +282,12 @@ static void delta_as_initializer(void **state)
     (void)state;
     for (int32_t d = 1; d <= 3; d++)
         for (int64_t k = 1; k <= 5; k++) {
-            layer l = {.dimensions = d, .form = DIRAC_FORM_PLAIN, .in = 4, .out = 6, .groups = 2, .dilation = 2};
+            layer l = {.dimensions = d,
+                       .form = DIRAC_FORM_PLAIN,
+                       .in = 4,
+                       .out = 6,
+                       .groups = 2,
+                       .dilation = 2};
             set_kernel(&l, k);
             dirac_context *context = NULL;
             dirac_net *net = NULL;
@@ -300,12 +314,9 @@ static void delta_as_initializer(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(keeps_the_size),
-        cmocka_unit_test(same_in_one_dimension),
-        cmocka_unit_test(same_in_two_dimensions),
-        cmocka_unit_test(same_in_three_dimensions),
-        cmocka_unit_test(delta_returns_its_input),
-        cmocka_unit_test(delta_of_unlike_sides),
+        cmocka_unit_test(keeps_the_size),          cmocka_unit_test(same_in_one_dimension),
+        cmocka_unit_test(same_in_two_dimensions),  cmocka_unit_test(same_in_three_dimensions),
+        cmocka_unit_test(delta_returns_its_input), cmocka_unit_test(delta_of_unlike_sides),
         cmocka_unit_test(delta_as_initializer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

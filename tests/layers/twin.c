@@ -45,7 +45,8 @@ static void read_tensor(twin *t, int32_t index)
     int64_t dims[DIRAC_MAX_RANK];
     int32_t rank = 0;
     tensor->name = dirac_net_tensor_name(t->net, index);
-    assert_int_equal(dirac_net_tensor_shape(t->net, tensor->name, dims, &rank, &tensor->role), DIRAC_OK);
+    assert_int_equal(dirac_net_tensor_shape(t->net, tensor->name, dims, &rank, &tensor->role),
+                     DIRAC_OK);
     tensor->count = 1;
     for (int32_t i = 0; i < rank; i++)
         tensor->count *= (size_t)dims[i];

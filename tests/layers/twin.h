@@ -17,7 +17,7 @@ enum { TWIN_INFER = 0, TWIN_TRAIN = 1 };
  * first, so an image is (1, height, width). */
 typedef struct twin_value {
     const dirac_node *node;
-    const char *owner; /* name of the node whose parameters it uses */
+    const char *owner;  /* name of the node whose parameters it uses */
     int32_t dimensions; /* spatial ones: 0 to 3 */
     int64_t channels;
     int64_t size[3];
@@ -74,12 +74,13 @@ void twin_forward(twin *t, int32_t mode);
 /* A training forward whose running statistics are added to those pending. */
 void twin_forward_recorded(twin *t);
 
-/* ---- for the files that compute layers --------------------------------------------------------------------------- */
+/* ---- for the files that compute layers ------------------------------------------------------- */
 
 /* Value that `y` reads as its input `index`. */
 const twin_value *twin_read(const twin *t, const twin_value *y, int32_t index);
 /* Gives y a shape, and room if it has none; fails if the library says that it has another. */
-void twin_shape(twin *t, twin_value *y, int32_t dimensions, int64_t channels, const int64_t size[3]);
+void twin_shape(twin *t, twin_value *y, int32_t dimensions, int64_t channels,
+                const int64_t size[3]);
 /* A parameter of y's node that must have `count` numbers. */
 double *twin_parameter(const twin *t, const twin_value *y, const char *parameter, int64_t count);
 double *twin_pending(const twin *t, const twin_value *y, const char *state);

@@ -17,7 +17,8 @@ static const twin_value *shape_as_input(twin *t, twin_value *y)
     return x;
 }
 
-static void channel_statistics(const twin *t, const twin_value *x, int64_t c, double *mean, double *var)
+static void channel_statistics(const twin *t, const twin_value *x, int64_t c, double *mean,
+                               double *var)
 {
     const int64_t area = twin_area(x);
     const double count = (double)(t->n * area);
@@ -37,7 +38,8 @@ void twin_batch_norm(twin *t, twin_value *y)
 {
     const twin_value *x = shape_as_input(t, y);
     const int64_t channels = x->channels, area = twin_area(x);
-    const double *gamma = twin_parameter(t, y, "weight", channels), *beta = twin_parameter(t, y, "bias", channels);
+    const double *gamma = twin_parameter(t, y, "weight", channels),
+                 *beta = twin_parameter(t, y, "bias", channels);
     const double *running_mean = twin_parameter(t, y, "running_mean", channels);
     const double *running_var = twin_parameter(t, y, "running_var", channels);
     const double epsilon = twin_float(y, "epsilon"), m = twin_float(y, "momentum");
@@ -67,7 +69,8 @@ void twin_response_norm(twin *t, twin_value *y)
 {
     const twin_value *x = shape_as_input(t, y);
     const int64_t size = twin_int(y, "size"), area = twin_area(x);
-    const double alpha = twin_float(y, "alpha"), beta = twin_float(y, "beta"), k = twin_float(y, "k");
+    const double alpha = twin_float(y, "alpha"), beta = twin_float(y, "beta"),
+                 k = twin_float(y, "k");
     for (int64_t n = 0; n < t->n; n++)
         for (int64_t p = 0; p < area; p++) {
             const double *from = x->data + n * x->channels * area + p;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The twin of max-, average- and global average pooling.
  *
- *     size = floor((size + 2 padding - kernel) / stride) + 1; with "ceil" rounded up, but a window must start inside the
- *     image or its front padding
+ *     size = floor((size + 2 padding - kernel) / stride) + 1; with "ceil" rounded up, but a window must start inside
+ *     the image or its front padding
  */
 #include "layers/twin.h"
 
@@ -99,7 +99,8 @@ static void pool(twin *t, twin_value *y, bool max)
                     const int64_t inside = (b.last[0] - b.first[0]) * (b.last[1] - b.first[1]) *
                                            (b.last[2] - b.first[2]);
                     *to++ = max ? largest(t, from, x->size, &b)
-                                : total(from, x->size, &b) / (double)(padding_counts ? b.whole : inside);
+                                : total(from, x->size, &b) /
+                                      (double)(padding_counts ? b.whole : inside);
                 }
     }
     twin_sums(t, (double)(w.kernel[0] * w.kernel[1] * w.kernel[2]));

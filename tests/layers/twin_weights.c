@@ -17,8 +17,8 @@
 
 /* What of `out` filters over `in` inputs of each group and `taps` taps, to be freed. The identity's ones: filter d of a
  * group, input d, tap `centre`. */
-static double *effective_weight(const twin *t, const twin_value *y, int64_t groups, int64_t in, int64_t taps,
-                                int64_t centre)
+static double *effective_weight(const twin *t, const twin_value *y, int64_t groups, int64_t in,
+                                int64_t taps, int64_t centre)
 {
     const int64_t out = y->channels, fan = in * taps, form = twin_int(y, "form");
     const double *w = twin_parameter(t, y, "weight", out * fan);
@@ -71,8 +71,8 @@ static geometry read_geometry(const twin_value *y, const twin_value *x, int64_t 
 }
 
 /* sum_{i,t} of one position p: rows of `row` are inputs, `x` is the first input channel of the group. */
-static double at_position(const geometry *g, const double *row, const double *x, const int64_t size[3],
-                          int64_t in, const int64_t p[3])
+static double at_position(const geometry *g, const double *row, const double *x,
+                          const int64_t size[3], int64_t in, const int64_t p[3])
 {
     double sum = 0;
     for (int64_t i = 0; i < in; i++)
@@ -115,7 +115,8 @@ void twin_convolution(twin *t, twin_value *y)
                                 at_position(&g, what + o * in * taps, from, x->size, in, p);
         }
     free(what);
-    twin_sums(t, fmax((double)(in * taps), fmax((double)(t->n * twin_area(y)), (double)(out * taps))));
+    twin_sums(t,
+              fmax((double)(in * taps), fmax((double)(t->n * twin_area(y)), (double)(out * taps))));
     if (twin_int(y, "form") == DIRAC_FORM_NORMALIZED_DELTA)
         twin_sums(t, (double)(in * taps));
 }
