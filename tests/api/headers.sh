@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Each public header compiles alone, twice over, as C99, C11 and C++17 without a warning, with every compiler found here.
+# Each public header compiles alone, twice over, as C99, C11 and C++17 without a warning, by every compiler found here.
 # Usage: headers.sh INCLUDE
 set -eu
 include=$1

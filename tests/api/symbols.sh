@@ -30,9 +30,9 @@ if ! diff "$scratch/declared" "$scratch/exported" >"$scratch/difference"; then
 fi
 
 nm -D --undefined-only "$library" | awk '{ sub(/@.*/, "", $2); print $2 }' | sort -u >"$scratch/imported"
-for name in exit _exit _Exit quick_exit abort atexit printf vprintf puts putchar fputs fputc fprintf vfprintf perror dprintf \
-    __printf_chk __fprintf_chk __vprintf_chk __vfprintf_chk stdout stderr stdin getenv secure_getenv setenv setlocale uselocale \
-    signal sigaction raise srand rand random chdir umask; do
+for name in exit _exit _Exit quick_exit abort atexit printf vprintf puts putchar fputs fputc fprintf vfprintf perror \
+    dprintf __printf_chk __fprintf_chk __vprintf_chk __vfprintf_chk stdout stderr stdin getenv secure_getenv setenv \
+    setlocale uselocale signal sigaction raise srand rand random chdir umask; do
     if grep -qx "$name" "$scratch/imported"; then
         echo "the library uses $name"
         failed=1

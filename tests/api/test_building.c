@@ -108,9 +108,11 @@ static void test_each_setter_sticks(void **state)
     MISTAKE(DIRAC_ERR_ARGUMENT, "conv", "padding", "-2, legal are -1 to 1024",
             y = dirac_net_conv2d(net, x, 4, 3); refused(dirac_node_set_int(y, "padding", -2), DIRAC_ERR_ARGUMENT));
     MISTAKE(DIRAC_ERR_ARGUMENT, "conv", "stride", "3 values",
-            y = dirac_net_conv2d(net, x, 4, 3); refused(dirac_node_set_ints(y, "stride", three, 3), DIRAC_ERR_ARGUMENT));
+            y = dirac_net_conv2d(net, x, 4, 3); refused(dirac_node_set_ints(y, "stride", three, 3),
+                    DIRAC_ERR_ARGUMENT));
     MISTAKE(DIRAC_ERR_ARGUMENT, "conv", "dilation", "1025, legal are 1 to 1024",
-            y = dirac_net_conv2d(net, x, 4, 3); refused(dirac_node_set_ints(y, "dilation", bad, 2), DIRAC_ERR_ARGUMENT));
+            y = dirac_net_conv2d(net, x, 4, 3); refused(dirac_node_set_ints(y, "dilation", bad, 2),
+                    DIRAC_ERR_ARGUMENT));
     MISTAKE(DIRAC_ERR_ARGUMENT, "conv", "form", "4, legal are 0 to 3",
             y = dirac_net_conv2d(net, x, 4, 3); refused(dirac_node_set_int(y, "form", 4), DIRAC_ERR_ARGUMENT));
     MISTAKE(DIRAC_ERR_ARGUMENT, "conv", "colour", "kernel",
@@ -147,7 +149,8 @@ static void test_each_builder_sticks(void **state)
     MISTAKE(DIRAC_ERR_ARGUMENT, "conv", "channels", "0, legal are 1 to", assert_null(dirac_net_conv2d(net, x, 0, 3)));
     MISTAKE(DIRAC_ERR_ARGUMENT, "max_pool", "kernel", "0, legal", assert_null(dirac_net_max_pool2d(net, x, 0)));
     MISTAKE(DIRAC_ERR_ARGUMENT, "dropout", "rate", "1, legal are 0 to", assert_null(dirac_net_dropout(net, x, 1)));
-    MISTAKE(DIRAC_ERR_ARGUMENT, "response_norm", "size", "4097", assert_null(dirac_net_local_response_norm(net, x, 4097)));
+    MISTAKE(DIRAC_ERR_ARGUMENT, "response_norm", "size", "4097", assert_null(dirac_net_local_response_norm(net, x,
+            4097)));
     MISTAKE(DIRAC_ERR_ARGUMENT, "input", "(0", "", assert_null(dirac_net_input(net, 0)));
     MISTAKE(DIRAC_ERR_ARGUMENT, "concat", "0", "", assert_null(dirac_net_concat(net, &x, 0)));
     MISTAKE(DIRAC_ERR_ARGUMENT, "concat", "NULL", "", assert_null(dirac_net_concat(net, NULL, 2)));
@@ -249,8 +252,10 @@ static void test_illegal_names(void **state)
     longest[sizeof longest - 1] = 0;
     const char *const illegal[] = {"", ".a", "a.", "a b", "a/b", "\xc3\xa9", "a\n", longest};
     for (size_t i = 0; i < sizeof illegal / sizeof illegal[0]; i++) {
-        MISTAKE(DIRAC_ERR_ARGUMENT, "name", "letters", "", refused(dirac_node_set_name(x, illegal[i]), DIRAC_ERR_ARGUMENT));
-        MISTAKE(DIRAC_ERR_ARGUMENT, "name", "letters", "", refused(dirac_net_push_scope(net, illegal[i]), DIRAC_ERR_ARGUMENT));
+        MISTAKE(DIRAC_ERR_ARGUMENT, "name", "letters", "", refused(dirac_node_set_name(x, illegal[i]),
+                DIRAC_ERR_ARGUMENT));
+        MISTAKE(DIRAC_ERR_ARGUMENT, "name", "letters", "", refused(dirac_net_push_scope(net, illegal[i]),
+                DIRAC_ERR_ARGUMENT));
     }
     MISTAKE(DIRAC_ERR_ARGUMENT, "NULL", "", "", refused(dirac_node_set_name(x, NULL), DIRAC_ERR_ARGUMENT));
     MISTAKE(DIRAC_ERR_ARGUMENT, "NULL", "", "", refused(dirac_net_push_scope(net, NULL), DIRAC_ERR_ARGUMENT));
@@ -340,18 +345,21 @@ static void test_refused_sharing(void **state)
 {
     (void)state;
     dirac_node *y, *z;
-    MISTAKE(DIRAC_ERR_SHAPE, "conv2", "conv", "", y = dirac_net_conv2d(net, x, 4, 3); z = dirac_net_conv2d(net, y, 4, 3);
+    MISTAKE(DIRAC_ERR_SHAPE, "conv2", "conv", "", y = dirac_net_conv2d(net, x, 4, 3); z = dirac_net_conv2d(net, y,
+            4, 3);
             ok(dirac_node_share_parameters(z, y)));
     MISTAKE(DIRAC_ERR_ARGUMENT, "batch_norm", "conv", "", y = dirac_net_conv2d(net, x, 4, 3);
             z = dirac_net_batch_norm(net, y); refused(dirac_node_share_parameters(z, y), DIRAC_ERR_ARGUMENT));
-    MISTAKE(DIRAC_ERR_ARGUMENT, "conv", "earlier", "", y = dirac_net_conv2d(net, x, 3, 3); z = dirac_net_conv2d(net, y, 3, 3);
+    MISTAKE(DIRAC_ERR_ARGUMENT, "conv", "earlier", "", y = dirac_net_conv2d(net, x, 3, 3); z = dirac_net_conv2d(net,
+            y, 3, 3);
             refused(dirac_node_share_parameters(y, z), DIRAC_ERR_ARGUMENT));
     MISTAKE(DIRAC_ERR_ARGUMENT, "conv", "earlier", "", y = dirac_net_conv2d(net, x, 3, 3);
             refused(dirac_node_share_parameters(y, y), DIRAC_ERR_ARGUMENT));
     MISTAKE(DIRAC_ERR_ARGUMENT, "conv", "earlier", "", y = dirac_net_conv2d(net, x, 3, 3);
             refused(dirac_node_share_parameters(y, NULL), DIRAC_ERR_ARGUMENT));
     /* The same shapes, but not the same attributes. */
-    MISTAKE(DIRAC_ERR_ARGUMENT, "conv2", "form", "", y = dirac_net_conv2d(net, x, 3, 3); z = dirac_net_conv2d(net, y, 3, 3);
+    MISTAKE(DIRAC_ERR_ARGUMENT, "conv2", "form", "", y = dirac_net_conv2d(net, x, 3, 3); z = dirac_net_conv2d(net,
+            y, 3, 3);
             ok(dirac_node_set_int(z, "form", DIRAC_FORM_FIXED_DELTA)); ok(dirac_node_share_parameters(z, y)));
 }
 

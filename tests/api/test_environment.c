@@ -121,8 +121,8 @@ static void same_results(const result *a, const result *b)
 
 /* ---- the floating-point mode ---- */
 
-/* What a host may set: rounding, and on x86 flush-to-zero, denormals-are-zero and the masks of traps (not the flags that
- * arithmetic leaves). */
+/* What a host may set: rounding, and on x86 flush-to-zero, denormals-are-zero and the masks of traps (not the flags
+ * that arithmetic leaves). */
 static unsigned mode_word(void)
 {
 #if defined(__x86_64__)

@@ -202,7 +202,8 @@ static void *other_thread(void *argument)
     const char *text = dirac_error_message();
     if (text == NULL || text[0] != '\0')
         return argument;
-    return dirac_context_set_threads(NULL, 555) == DIRAC_ERR_ARGUMENT && strstr(dirac_error_message(), "555") ? NULL : argument;
+    return dirac_context_set_threads(NULL, 555) == DIRAC_ERR_ARGUMENT && strstr(dirac_error_message(),
+            "555") ? NULL : argument;
 }
 
 static void test_messages_belong_to_threads(void **state)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What users of such a library expect: clones, trainable flags and frozen batch norm, a new head on an old body, saving
- * to memory, logits that do not depend on the batch, NaN that is not swallowed, costs as a query. Soft labels, smoothing
- * and class weights are in test_losses.c, other input sizes in test_sessions.c. */
+ * to memory, logits that do not depend on the batch, NaN that is not swallowed, costs as a query. Soft labels,
+ * smoothing and class weights are in test_losses.c, other input sizes in test_sessions.c. */
 #include "support/nets.h"
 #include "support/variants.h"
 
@@ -324,7 +324,8 @@ static void test_logits_do_not_depend_on_the_batch(void **state)
         variants++;
         dirac_net *net = mixed_net(owner);
         dirac_session *s = open_session(net, DIRAC_INFER, BATCH);
-        floats image = random_numbers(IMAGE, 1, -1, 1), batch = random_numbers(BATCH * IMAGE, 2, -1, 1), alone = {NULL, 0};
+        floats image = random_numbers(IMAGE, 1, -1, 1), batch = random_numbers(BATCH * IMAGE, 2, -1, 1),
+                alone = {NULL, 0};
         ok(dirac_session_forward(s, image.at, 1));
         append_output(&alone, s);
         for (size_t i = 0; i < alone.count; i++)
@@ -347,9 +348,10 @@ static void test_logits_do_not_depend_on_the_batch(void **state)
     assert_true(variants >= 1);
 }
 
-/* Whether y is NaN exactly where a window over x (c, size) of that kernel, stride 1 and padding holds one; elsewhere the
- * largest, never the padding. Kernel 1 with `relu`: max(x, 0). */
-static void check_nan(const float *x, const float *y, int64_t c, int64_t size, int64_t kernel, int64_t padding, int relu)
+/* Whether y is NaN exactly where a window over x (c, size) of that kernel, stride 1 and padding holds one; elsewhere
+ * the largest, never the padding. Kernel 1 with `relu`: max(x, 0). */
+static void check_nan(const float *x, const float *y, int64_t c, int64_t size, int64_t kernel, int64_t padding,
+        int relu)
 {
     const int64_t out = size + 2 * padding - kernel + 1;
     for (int64_t i = 0; i < c * out; i++) {

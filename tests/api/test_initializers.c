@@ -67,8 +67,9 @@ static void moments(floats x, double *mean, double *variance)
     *variance = squares / (double)x.count;
 }
 
-/* n draws of mean m, variance v and fourth central moment f: the sample's mean has variance v/n, its variance a variance
- * of about (f - v^2)/n. Six deviations: one in 5e8 draws would fail a right generator, and the seed is fixed. */
+/* n draws of mean m, variance v and fourth central moment f: the sample's mean has variance v/n, its variance a
+ * variance of about (f - v^2)/n. Six deviations: one draw in 5e8 would fail, and the seed
+ * is fixed. */
 static void check_moments(floats x, double m, double v, double f)
 {
     double mean, variance;
@@ -157,8 +158,8 @@ static void test_uniform(void **state)
     drop_floats(&x);
 }
 
-/* Rows (or, of a tall matrix, columns) have length gain and are at right angles. Rounding the entries q to float leaves an
- * error of at most 2 sum |q_i q_j| 2^-24 <= gain^2 2^-23 in a product; 1e-5 is what is promised. */
+/* Rows (or, of a tall matrix, columns) have length gain and are at right angles. Rounding the entries q to float leaves
+ * an error of at most 2 sum |q_i q_j| 2^-24 <= gain^2 2^-23 in a product; 1e-5 is what is promised. */
 static void check_orthogonal(floats x, size_t rows, double gain)
 {
     const size_t columns = x.count / rows;
@@ -203,7 +204,8 @@ static void test_orthogonal(void **state)
 /* ---- delta ---- */
 
 /* a times the identity, written from its definition in the header, for `taps` taps whose centre is number `centre`. */
-static void check_delta(floats x, int64_t outputs, int64_t inputs, int64_t groups, int64_t taps, int64_t centre, double a)
+static void check_delta(floats x, int64_t outputs, int64_t inputs, int64_t groups, int64_t taps, int64_t centre,
+        double a)
 {
     size_t at = 0;
     assert_int_equal(x.count, outputs * inputs / groups * taps);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Losses, backward and gradients: values against the formulas in double, and what is refused when. The net is one linear
- * layer, or several heads of one, whose gradients can be written down. */
+/* Losses, backward and gradients: values against the formulas in double, and what is refused when. The net is one
+ * linear layer, or several heads of one, whose gradients can be written down. */
 #include "support/nets.h"
 
 #define N 5
@@ -54,8 +54,8 @@ static dirac_session *make_session(dirac_net *net, int32_t mode)
 
 /* ---- formulas ---- */
 
-/* A loss as the header defines it. With labels and smoothing e the target of class c is (1 - e)[c = y] + e / C, weighted
- * by w[c]; the divisor is sum w[y] (PyTorch). Soft: -1/n sum w t log p. */
+/* A loss as the header defines it. With labels and smoothing e the target of class c is (1 - e)[c = y] + e / C,
+ * weighted by w[c]; the divisor is sum w[y] (PyTorch). Soft: -1/n sum w t log p. */
 typedef struct formula {
     const int32_t *labels;
     const float *targets, *weights;
@@ -84,7 +84,7 @@ static double loss_of(const formula *f, const float *z, int n, double dz[])
     return loss / divisor;
 }
 
-/* Sums of at most N or CLASSES products of floats: each rounds once, the partial sums too, on numbers of size `scale`. */
+/* Sums of at most N or CLASSES products of floats: each rounds once, the partial sums too, on numbers of that size. */
 static void near(double got, double want, double scale)
 {
     const double bound = 4 * (N + CLASSES) * 0x1p-24 * scale;
@@ -341,7 +341,8 @@ static void test_gradients_add_up(void **state)
 {
     (void)state;
     const int32_t labels[N] = {3, 0, 1, 1, 2};
-    floats x = random_numbers(N * INPUTS, 1, -2, 2), once = {NULL, 0}, twice = {NULL, 0}, sum = {NULL, 0}, zero = {NULL, 0};
+    floats x = random_numbers(N * INPUTS, 1, -2, 2), once = {NULL, 0}, twice = {NULL, 0}, sum = {NULL, 0},
+            zero = {NULL, 0};
     dirac_net *net = make_heads(1), *copy;
     ok(dirac_net_clone(&copy, net));
     dirac_session *s = make_session(net, DIRAC_TRAIN), *t = make_session(net, DIRAC_TRAIN);
@@ -376,7 +377,8 @@ static void test_one_array(void **state)
 {
     (void)state;
     const int32_t labels[N] = {3, 0, 1, 1, 2};
-    floats x = random_numbers(N * INPUTS, 1, -2, 2), named = {NULL, 0}, all = {NULL, 0}, before = {NULL, 0}, after = {NULL, 0};
+    floats x = random_numbers(N * INPUTS, 1, -2, 2), named = {NULL, 0}, all = {NULL, 0}, before = {NULL, 0},
+            after = {NULL, 0};
     float *gradients, value[CLASSES];
     size_t count;
     dirac_sgd *sgd;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Every exported function with every pointer NULL in turn: refused with a message, answered as the header says, and never
- * a crash or a word on the standard output. symbols.sh checks that no function is left out. */
+/* Every exported function with every pointer NULL in turn: refused with a message, answered as the header says, and
+ * never a crash or a word on the standard output. symbols.sh checks that no function is left out. */
 #include "support/nets.h"
 #include "support/quiet.h"
 
@@ -200,9 +200,12 @@ static void test_models(void **state)
 {
     (void)state;
     builder(dirac_model_diracnet_cifar(NULL, node, 10, 1, 10, 2), dirac_model_diracnet_cifar(open, NULL, 10, 1, 10, 2));
-    builder(dirac_model_resnet_cifar(NULL, node, 10, 1, 10, 0, 0), dirac_model_resnet_cifar(open, NULL, 10, 1, 10, 0, 0));
-    builder(dirac_model_diracnet_imagenet(NULL, node, 18, 1, 10, 2), dirac_model_diracnet_imagenet(open, NULL, 18, 1, 10, 2));
-    builder(dirac_model_resnet_imagenet(NULL, node, 18, 1, 10, 0), dirac_model_resnet_imagenet(open, NULL, 18, 1, 10, 0));
+    builder(dirac_model_resnet_cifar(NULL, node, 10, 1, 10, 0, 0), dirac_model_resnet_cifar(open, NULL, 10, 1, 10,
+            0, 0));
+    builder(dirac_model_diracnet_imagenet(NULL, node, 18, 1, 10, 2), dirac_model_diracnet_imagenet(open, NULL, 18,
+            1, 10, 2));
+    builder(dirac_model_resnet_imagenet(NULL, node, 18, 1, 10, 0), dirac_model_resnet_imagenet(open, NULL, 18, 1,
+            10, 0));
     builder(dirac_model_vgg16_cifar(NULL, node, 10), dirac_model_vgg16_cifar(open, NULL, 10));
     builder(dirac_model_vgg16_imagenet(NULL, node, 10), dirac_model_vgg16_imagenet(open, NULL, 10));
     builder(dirac_model_vgg_cnn_s(NULL, node, 10), dirac_model_vgg_cnn_s(open, NULL, 10));

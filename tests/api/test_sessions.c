@@ -327,7 +327,7 @@ static void test_another_size(void **state)
     dirac_net_destroy(same);
 }
 
-/* The parameters of a linear layer behind flatten belong to one size: another must be refused, not read past their end. */
+/* The parameters of a linear layer behind flatten belong to one size: another is refused, not read past their end. */
 static void test_flatten_has_one_size(void **state)
 {
     (void)state;
@@ -370,7 +370,8 @@ static void test_kept_activations(void **state)
     for (int32_t mode = DIRAC_INFER; mode <= DIRAC_TRAIN; mode++) {
         dirac_net *net = new_net();
         dirac_node *in = dirac_net_input2d(net, 2, 5, 7), *conv = dirac_net_conv2d(net, in, 6, 3);
-        dirac_node *relu = dirac_net_relu(net, conv), *end = dirac_net_linear(net, dirac_net_global_average_pool(net, relu), 3);
+        dirac_node *relu = dirac_net_relu(net, conv), *end = dirac_net_linear(net,
+                dirac_net_global_average_pool(net, relu), 3);
         built(net, end);
         dirac_session *plain = open_session(net, mode, 2), *s;
         ok(dirac_session_create(&s, net, mode));
@@ -396,7 +397,8 @@ static void test_kept_activations(void **state)
             assert_true(r.at[j] == (c.at[j] > 0 ? c.at[j] : 0));
         }
         assert_true(negative > 0);
-        drop_floats(&x), drop_floats(&a), drop_floats(&b), drop_floats(&i), drop_floats(&c), drop_floats(&r), drop_floats(&e);
+        drop_floats(&x), drop_floats(&a), drop_floats(&b), drop_floats(&i), drop_floats(&c), drop_floats(&r),
+                drop_floats(&e);
         dirac_session_destroy(plain);
         dirac_session_destroy(s);
         dirac_net_destroy(net);

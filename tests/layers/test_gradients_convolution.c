@@ -36,16 +36,14 @@ static dirac_node *add_input(dirac_net *net, const geometry *g, int32_t dimensio
 
 static void build(dirac_net *net, const void *user)
 {
-    static dirac_node *(*const add[])(dirac_net *, dirac_node *, int64_t, int64_t) = {
-        dirac_net_conv1d, dirac_net_conv2d, dirac_net_conv3d};
-    static dirac_node *(*const add_dirac[])(dirac_net *, dirac_node *, int64_t, int64_t) = {
-        dirac_net_dirac_conv1d, dirac_net_dirac_conv2d, dirac_net_dirac_conv3d};
+    static dirac_node *(*const add[2][3])(dirac_net *, dirac_node *, int64_t, int64_t) = {
+        {dirac_net_conv1d, dirac_net_conv2d, dirac_net_conv3d},
+        {dirac_net_dirac_conv1d, dirac_net_dirac_conv2d, dirac_net_dirac_conv3d}};
     const convolution *c = user;
     const geometry *g = c->shape;
     const int32_t d = c->dimensions;
     const int dirac = c->form == DIRAC_FORM_NORMALIZED_DELTA;
-    dirac_node *y =
-        (dirac ? add_dirac : add)[d - 1](net, add_input(net, g, d), g->out, g->kernel[0]);
+    dirac_node *y = add[dirac][d - 1](net, add_input(net, g, d), g->out, g->kernel[0]);
     OK(dirac_node_set_ints(y, "kernel", g->kernel, d));
     if (!dirac)
         OK(dirac_node_set_int(y, "form", c->form));
