@@ -73,12 +73,12 @@ suite_reference() {
     passed=$((passed + 1))
 }
 
-# Address and undefined-behaviour sanitizers over the same tests.
+# Address and undefined-behaviour sanitizers over the same tests, but for those that train many nets.
 suite_sanitizers() {
     need $packages
     say "address and undefined behaviour"
     build sanitizers -Dbuildtype=debugoptimized -Db_sanitize=address,undefined -Db_lundef=false
-    UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 run_tests sanitizers -t 10
+    UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 run_tests sanitizers -t 10 --no-suite slow
 }
 
 # Other compilers, levels of optimisation and options.

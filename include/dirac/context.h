@@ -88,7 +88,8 @@ DIRAC_API int32_t dirac_context_set_threads(dirac_context *context, int32_t thre
 DIRAC_API int32_t dirac_context_set_runner(dirac_context *context, dirac_runner_fn runner, void *user, int32_t width);
 
 /**
- * Where messages go; the default is nowhere. The library itself never prints.
+ * Where messages go; the default is nowhere. The library itself never prints. INFO tells of every session that is
+ * prepared: its batch, bytes, kernels and threads.
  * @param log NULL for nowhere. @param level the most talkative level wanted (DIRAC_LOG_*).
  * Errors: ARGUMENT. May be called at any time, not while another thread uses the context. Since 0.1.
  */

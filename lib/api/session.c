@@ -142,6 +142,10 @@ int32_t dirac_session_prepare(dirac_session *session)
         status = dirac__session_bind(session);
     session->prepared = session->prepared || status == DIRAC_OK;
     dirac__session_leave(session);
+    if (status == DIRAC_OK)
+        dirac__log(session->context, DIRAC_LOG_INFO, "session prepared: batch %lld, %zu bytes, kernels %s, %d threads",
+                   (long long)session->batch, session->plan.bytes, session->context->kernels->name,
+                   session->context->threads);
     return status;
 }
 

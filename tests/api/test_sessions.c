@@ -473,9 +473,36 @@ static void test_set_net(void **state)
     dirac_net_destroy(open);
 }
 
+static void remember(void *user, int32_t level, const char *message)
+{
+    assert_int_equal(level, DIRAC_LOG_INFO);
+    strncpy(user, message, 199);
+}
+
+/* The log is told what was prepared, if it wants that much. */
+static void test_log(void **state)
+{
+    char said[200] = "", expected[64];
+    size_t bytes;
+    (void)state;
+    for (int32_t level = DIRAC_LOG_WARNING; level <= DIRAC_LOG_INFO; level++) {
+        dirac_session *s = NULL;
+        dirac_net *net = convolutional(8, 8);
+        assert_int_equal(dirac_context_set_log(context, remember, said, level), DIRAC_OK);
+        assert_int_equal(dirac_session_create(&s, net, DIRAC_INFER), DIRAC_OK);
+        assert_int_equal(dirac_session_bytes(s, &bytes), DIRAC_OK);
+        assert_int_equal(dirac_session_prepare(s), DIRAC_OK);
+        snprintf(expected, sizeof expected, "%zu bytes", bytes);
+        assert_int_equal(strstr(said, expected) != NULL, level == DIRAC_LOG_INFO);
+        dirac_session_destroy(s);
+        dirac_net_destroy(net);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_log, make_context, drop_context),
         cmocka_unit_test_setup_teardown(test_before_prepare, make_context, drop_context),
         cmocka_unit_test_setup_teardown(test_after_prepare, make_context, drop_context),
         cmocka_unit_test_setup_teardown(test_illegal_options, make_context, drop_context),

@@ -219,12 +219,15 @@ static void check_forward(kernel_run *run, const dirac__convolution *s, const fl
     k->winograd_pack(packed, w, scale, delta, s, run->team);
     k->winograd_forward(y, xl, packed, bias, 0, scratch, s, run->team);
     float *yf = first(run, y, s->n, s->co, pixels(s->out));
-    twin_forward(twin, x, what, bias, s);
-    bound_forward(bound, x, what, s);
-    double *want = values_of(twin, count);
-    for (size_t i = 0; i < count; i++)
-        bound[i] += 2 * ROUNDING * fabs(want[i]);
-    check_close("y", yf, want, bound, count);
+    double *want = NULL;
+    if (run->team == NULL) { /* other runs must give the same bits */
+        twin_forward(twin, x, what, bias, s);
+        bound_forward(bound, x, what, s);
+        want = values_of(twin, count);
+        for (size_t i = 0; i < count; i++)
+            bound[i] += 2 * ROUNDING * fabs(want[i]);
+        check_close("y", yf, want, bound, count);
+    }
     witness(run, y, count * sizeof *y);
     float *relu = dirty(count);
     k->winograd_forward(relu, xl, packed, bias, 1, scratch, s, run->team);
@@ -258,10 +261,13 @@ static void check_backward_data(kernel_run *run, const dirac__convolution *s, co
     k->winograd_pack_transposed(packed, w, scale, delta, s, run->team);
     k->winograd_backward_data(dx, dyl, packed, scratch, s, run->team);
     float *dxf = first(run, dx, s->n, s->ci, pixels(s->in));
-    twin_backward_data(twin, dy, what, s);
-    bound_forward(bound, dy, back, &reverse);
-    double *want = values_of(twin, count);
-    check_close("dx", dxf, want, bound, count);
+    double *want = NULL;
+    if (run->team == NULL) {
+        twin_backward_data(twin, dy, what, s);
+        bound_forward(bound, dy, back, &reverse);
+        want = values_of(twin, count);
+        check_close("dx", dxf, want, bound, count);
+    }
     witness(run, dx, count * sizeof *dx);
     free(dyl), free(packed), free(scratch), free(dx), free(twin), free(back), free(bound), free(dxf), free(want);
 }
@@ -275,10 +281,13 @@ static void check_backward_weight(kernel_run *run, const dirac__convolution *s, 
     twin_number *twin = malloc(count * sizeof *twin);
     double *bound = new_doubles(count);
     k->winograd_backward_weight(g, xl, dyl, scratch, s, run->team);
-    twin_backward_weight(twin, x, dy, s);
-    bound_weight(bound, x, dy, s);
-    double *want = values_of(twin, count);
-    check_close("g", g, want, bound, count);
+    double *want = NULL;
+    if (run->team == NULL) {
+        twin_backward_weight(twin, x, dy, s);
+        bound_weight(bound, x, dy, s);
+        want = values_of(twin, count);
+        check_close("g", g, want, bound, count);
+    }
     witness(run, g, count * sizeof *g);
     free(xl), free(dyl), free(scratch), free(g), free(twin), free(bound), free(want);
 }
