@@ -4,8 +4,8 @@
 # with another number of threads, fold, inspect, classify; then their mistakes.
 # Usage: programs.sh EXAMPLES MAKE_IMAGES
 set -eu
-examples=$1
-make_images=$2
+examples=$(realpath "$1")
+make_images=$(realpath "$2")
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 cd "$scratch"
