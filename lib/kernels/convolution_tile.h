@@ -16,8 +16,10 @@
 /* Loops over a tile, to be unrolled so early that all its numbers become registers. Clang does so unasked. */
 #ifdef __clang__
 #define UNROLL
+#define UNROLL_ROWS
 #else
 #define UNROLL _Pragma("GCC unroll 16")
+#define UNROLL_ROWS _Pragma("GCC unroll 24")
 #endif
 
 /* What a tile of rows x panel sums: source rows [tap * stride + row], to be read from `offset` on; the panel, and where

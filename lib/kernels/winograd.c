@@ -227,7 +227,8 @@ static int64_t block_tiles(int64_t summed, int64_t written)
 {
     const int64_t fitting = BLOCK_FLOATS / (WINOGRAD_POINTS * (summed + padded_channels(written)));
     const int64_t least = WINOGRAD_POINTS * summed * written > BLOCK_FLOATS ? LEAST_TILES : TILE_ROWS;
-    return at_most(at_least(fitting, least), MOST_TILES);
+    const int64_t tiles = at_most(at_least(fitting, least), MOST_TILES), whole = tiles / (2 * TILE_ROWS);
+    return whole > 0 ? whole * 2 * TILE_ROWS : tiles;
 }
 
 static size_t lane_floats(int64_t summed, int64_t written)
@@ -242,26 +243,105 @@ size_t KERNEL(winograd_scratch)(const dirac__convolution *s, int32_t lanes)
     return (size_t)lanes * (forward > backward ? forward : backward);
 }
 
+/* to[row][v] = sum over k of x[row * channels + k] panel[k][v], for constant numbers: short sums leave no time to follow
+ * pointers to rows. Adds up in the order of tile_sum(). */
+static ALWAYS_INLINE void close_rows(int rows, int vectors, int64_t channels, float *to, const float *x,
+                                     const float *panel)
+{
+    vec sum[2 * TILE_ROWS][2];
+    UNROLL_ROWS
+    for (int m = 0; m < rows; m++) {
+        UNROLL
+        for (int v = 0; v < vectors; v++) {
+            sum[m][v] = (vec){0};
+        }
+    }
+    for (int64_t k = 0; k < channels; k++) {
+        vec b[2];
+        UNROLL
+        for (int v = 0; v < vectors; v++) {
+            b[v] = vec_load(panel + (k * vectors + v) * DIRAC_LANES);
+        }
+        UNROLL_ROWS
+        for (int m = 0; m < rows; m++) {
+            const vec a = vec_all(x[m * channels + k]);
+            UNROLL
+            for (int v = 0; v < vectors; v++) {
+                sum[m][v] += a * b[v];
+            }
+        }
+    }
+    UNROLL_ROWS
+    for (int m = 0; m < rows; m++) {
+        UNROLL
+        for (int v = 0; v < vectors; v++) {
+            vec_store(to + (m * vectors + v) * DIRAC_LANES, sum[m][v]);
+        }
+    }
+}
+
+typedef void close_function(float *to, const float *x, const float *panel);
+
+#define CLOSE_INSTANCE(channels)                                                                                      \
+    static void close_1_##channels(float *to, const float *x, const float *panel)                                    \
+    {                                                                                                                 \
+        close_rows(2 * TILE_ROWS, 1, channels, to, x, panel);                                                         \
+    }                                                                                                                 \
+    static void close_2_##channels(float *to, const float *x, const float *panel)                                    \
+    {                                                                                                                 \
+        close_rows(TILE_ROWS, 2, channels, to, x, panel);                                                             \
+    }
+CLOSE_INSTANCE(16)
+CLOSE_INSTANCE(32)
+CLOSE_INSTANCE(64)
+
+/* For so many channels, if there is one; it takes 2 TILE_ROWS rows of one vector, or TILE_ROWS of two. */
+static close_function *find_close(int64_t channels, int vectors)
+{
+    switch (channels) {
+    case 16:
+        return vectors == 1 ? close_1_16 : close_2_16;
+    case 32:
+        return vectors == 1 ? close_1_32 : close_2_32;
+    case 64:
+        return vectors == 1 ? close_1_64 : close_2_64;
+    default:
+        return NULL;
+    }
+}
+
+/* One panel of one matrix: to[row][width] for `count` rows of x. */
+static void multiply_panel(float *to, const float *x, const float *panel, int64_t channels, int64_t width,
+                           int64_t count)
+{
+    const int vectors = width > DIRAC_LANES ? 2 : 1;
+    const int64_t tall = vectors == 1 ? 2 * TILE_ROWS : TILE_ROWS, zero = 0;
+    close_function *const close = find_close(channels, vectors);
+    tile_operands o = {.stride = TILE_ROWS, .at = &zero, .taps = 1, .channels = channels, .panel = panel};
+    for (; close != NULL && count >= tall; count -= tall, x += tall * channels, to += tall * width) {
+        close(to, x, panel);
+    }
+    const int64_t blocks = (count + TILE_ROWS - 1) / TILE_ROWS;
+    for (int64_t b = 0; b < blocks; b++) {
+        const int64_t r = share(count, blocks, b), rows = share(count, blocks, b + 1) - r;
+        const float *row[TILE_ROWS];
+        for (int64_t i = 0; i < rows; i++) {
+            row[i] = x + (r + i) * channels;
+        }
+        o.rows = row;
+        KERNEL(tiles)[rows - 1][vectors - 1](to + r * width, &o);
+    }
+}
+
 /* M[e] <- V[e] U[e] for all e. */
 static void multiply(float *m, int64_t m_stride, const float *v, int64_t v_stride, const product_job *job,
                      int64_t count)
 {
-    const int64_t blocks = (count + TILE_ROWS - 1) / TILE_ROWS, zero = 0;
     for (int64_t e = 0; e < WINOGRAD_POINTS; e++) {
         for (int64_t p = 0; p < panel_count(job->written); p++) {
-            const int64_t width = panel_width(job->written, p);
-            float *to = m + e * m_stride + p * PANEL * count;
-            tile_operands o = {.stride = TILE_ROWS, .at = &zero, .taps = 1, .channels = job->summed};
-            o.panel = job->packed + (e * padded_channels(job->written) + p * PANEL) * job->summed;
-            for (int64_t b = 0; b < blocks; b++) {
-                const int64_t r = share(count, blocks, b), rows = share(count, blocks, b + 1) - r;
-                const float *row[TILE_ROWS];
-                for (int64_t i = 0; i < rows; i++) {
-                    row[i] = v + e * v_stride + (r + i) * job->summed;
-                }
-                o.rows = row;
-                KERNEL(tiles)[rows - 1][width > DIRAC_LANES](to + r * width, &o);
-            }
+            multiply_panel(m + e * m_stride + p * PANEL * count, v + e * v_stride,
+                           job->packed + (e * padded_channels(job->written) + p * PANEL) * job->summed, job->summed,
+                           panel_width(job->written, p), count);
         }
     }
 }
