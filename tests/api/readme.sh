@@ -18,8 +18,9 @@ awk '/^```c$/ { inside = 1; next } /^```$/ { inside = 0 } inside' "$source/READM
 cd "$scratch"
 cc -std=c11 -Wall -Wextra -Werror halves.c $(pkg-config --cflags --libs dirac) -o shared
 LD_LIBRARY_PATH="$libdir" ./shared | tee shared.txt
-cc -std=c11 halves.c $(pkg-config --cflags dirac) -l:libdirac.a $(PKG_CONFIG_SYSROOT_DIR= pkg-config --static --libs-only-l dirac) \
-    -L"$libdir" -Wl,-rpath,"$libdir" -o static
+# Without OpenBLAS in the build there is no package to ask, and nothing to link.
+blas=$(grep -q '^Requires.private:.*openblas' "$pc" && PKG_CONFIG_SYSROOT_DIR= pkg-config --libs openblas || true)
+cc -std=c11 halves.c $(pkg-config --cflags dirac) -L"$libdir" -l:libdirac.a $blas -lm -pthread -o static
 ./static >static.txt
 cmp shared.txt static.txt
 grep -q 'brighter on the left' shared.txt
