@@ -164,7 +164,7 @@ DIRAC_API int32_t dirac_node_set_name(dirac_node *node, const char *name);
  *   "kernel"   ints, 1..1024     "stride"  ints, 1..1024, default 1     "dilation" ints, 1..1024, default 1
  *   "padding"  ints, 0..1024, on both sides; -1, the default, is "same": dilation (k/2) before and dilation (k-1-k/2)
  *              after (integer division), which keeps the size at stride 1
- *   "groups"   int, default 1; divides C and O        "bias" int 0 or 1, default 0
+ *   "channels" int, O         "groups" int, default 1; divides C and O        "bias" int 0 or 1, default 0
  *   "form"     int, DIRAC_FORM_*, default PLAIN
  * Initialisers: weight KAIMING_NORMAL sqrt(2); bias 0; alpha 1; beta 0.1 (the published code; the paper draws W from
  * N(0,1), of which only the direction enters eq. 5). alpha and beta are not weight-decayed. In eq. 5, |W| of a filter
