@@ -7,7 +7,7 @@
  * context (DIRAC_ERR_STATE afterwards), except the log callback. A context may be shared by any number of threads.
  * Every handle keeps alive what it was made from, so handles may be destroyed in any order, from any thread.
  *
- * In a child made by fork() the parent's handles may only be destroyed; new contexts work.
+ * In a child made by fork() the parent's handles may only be destroyed; new contexts work. Everything here: since 0.1.
  */
 #ifndef DIRAC_CONTEXT_H
 #define DIRAC_CONTEXT_H

@@ -24,6 +24,9 @@ typedef struct dirac_layer dirac_layer;
 /** A callback of a kind. `user` is what dirac_layer_kind_set_user() gave. */
 typedef int32_t (*dirac_layer_fn)(void *user, dirac_layer *layer);
 
+/** Frees the data that dirac_layer_kind_set_user() gave, when the kind goes; on the thread that lets it go. */
+typedef void (*dirac_destroy_fn)(void *user);
+
 /**
  * Makes a kind. @param name a letter followed by letters, digits, '_', unlike any built-in kind.
  * @param inputs how many values it reads, 1 to 64; 0 for any number.
@@ -34,8 +37,8 @@ DIRAC_API int32_t dirac_layer_kind_create(dirac_layer_kind **out, dirac_context 
 /** Gives up the caller's hold; nets that use it, and the context it is registered with, keep it. NULL is accepted. */
 DIRAC_API void dirac_layer_kind_destroy(dirac_layer_kind *kind);
 
-/** Data handed to the callbacks, and what frees it when the kind goes (may be NULL). Before register. */
-DIRAC_API int32_t dirac_layer_kind_set_user(dirac_layer_kind *kind, void *user, void (*destroy)(void *user));
+/** Data handed to the callbacks. @param destroy frees it when the kind goes, may be NULL. Before register. */
+DIRAC_API int32_t dirac_layer_kind_set_user(dirac_layer_kind *kind, void *user, dirac_destroy_fn destroy);
 /** A real attribute, set by dirac_node_set_float(), kept in files. Before register. Errors: ARGUMENT, MEMORY, STATE. */
 DIRAC_API int32_t dirac_layer_kind_add_float(dirac_layer_kind *kind, const char *name, double least, double most,
                                              double value);

@@ -84,7 +84,10 @@ DIRAC_API int32_t dirac_session_forward_inputs(dirac_session *session, const flo
  */
 DIRAC_API int32_t dirac_session_output(const dirac_session *session, int32_t index, const float **values,
                                        size_t *count);
-/** The value of a node declared by dirac_session_keep(); validity and errors as dirac_session_output(). */
+/**
+ * The value of a node declared by dirac_session_keep(); validity and errors as dirac_session_output().
+ * @param count may be NULL.
+ */
 DIRAC_API int32_t dirac_session_activation(const dirac_session *session, const dirac_node *node, const float **values,
                                            size_t *count);
 
@@ -96,8 +99,8 @@ DIRAC_API int32_t dirac_session_activation(const dirac_session *session, const d
  */
 DIRAC_API int32_t dirac_session_set_label_smoothing(dirac_session *session, float epsilon);
 /**
- * A weight a class for the loss; NULL for none (default). Any time; copied.
- * @param weights finite, not negative. @param classes must equal the channels of output 0. Errors: ARGUMENT, SHAPE, MEMORY.
+ * A weight a class for the loss. Any time; copied.
+ * @param weights finite, not negative; NULL for none (default). @param classes must equal the channels of output 0. Errors: ARGUMENT, SHAPE, MEMORY.
  */
 DIRAC_API int32_t dirac_session_set_class_weights(dirac_session *session, const float *weights, int64_t classes);
 /**
@@ -114,13 +117,14 @@ DIRAC_API int32_t dirac_session_set_class_weights(dirac_session *session, const 
 DIRAC_API int32_t dirac_session_cross_entropy(dirac_session *session, const int32_t *labels, float *loss);
 /**
  * The same with soft labels: loss = -1/n sum_n sum_c w[c] t[n,c] log softmax(z_n)[c]. @param targets (n, classes).
+ * @param loss may be NULL.
  */
 DIRAC_API int32_t dirac_session_cross_entropy_soft(dirac_session *session, const float *targets, float *loss);
 /** How many of the n images have their label as the largest logit of output 0. Errors: ARGUMENT, STATE, SHAPE. */
 DIRAC_API int32_t dirac_session_count_correct(const dirac_session *session, const int32_t *labels, int64_t *correct);
 /**
  * Runs the rest of the stream's epoch and adds up, without learning: meant for inference sessions and test sets.
- * Arguments and errors as dirac_sgd_epoch().
+ * Arguments and errors as dirac_sgd_epoch(). @param progress, @param loss, @param accuracy may be NULL.
  */
 DIRAC_API int32_t dirac_session_evaluate(dirac_session *session, dirac_batches *batches, dirac_progress_fn progress,
                                          void *user, double *loss, double *accuracy);
@@ -147,7 +151,7 @@ DIRAC_API int32_t dirac_session_backward(dirac_session *session);
 DIRAC_API int32_t dirac_session_clear_gradients(dirac_session *session);
 /**
  * All parameter gradients as one array, in the order of the trained tensors. The host may change it (all-reduce).
- * @param values valid until destroy. Training sessions, prepared. Errors: ARGUMENT, STATE.
+ * @param values valid until destroy. @param count their number, may be NULL. Training sessions, prepared. Errors: ARGUMENT, STATE.
  */
 DIRAC_API int32_t dirac_session_gradients(dirac_session *session, float **values, size_t *count);
 /** Copies the gradient of one parameter out. Errors: ARGUMENT, STATE, NOT_FOUND, SHAPE (count). */
@@ -157,7 +161,7 @@ DIRAC_API int32_t dirac_session_gradient_read(const dirac_session *session, cons
 DIRAC_API int32_t dirac_session_add_gradients(dirac_session *session, const dirac_session *other);
 /**
  * The gradient of input `index` after backward, (n, C, spatial...), if asked for before prepare; valid until the next
- * forward. Errors: ARGUMENT, STATE.
+ * forward. @param count its length, may be NULL. Errors: ARGUMENT, STATE.
  */
 DIRAC_API int32_t dirac_session_input_gradient(const dirac_session *session, int32_t index, const float **values,
                                                size_t *count);
@@ -172,7 +176,7 @@ DIRAC_API int32_t dirac_session_commit_statistics(dirac_session *session);
  * entries of every parameter (and, if input gradients are on, of every input). Changes nothing that stays.
  * @param session training, prepared. @param input n images (one input). @param step the difference's half width, 0 for
  * the default. @param worst receives the largest of |a - b| / max(|a|, |b|, scale) where scale is that tensor's largest
- * gradient; about 1e-2 is what float32 differences can tell. Kinks (ReLU, max) may show as outliers. May be NULL.
+ * gradient; about 1e-2 is what float32 differences can tell. Kinks (ReLU, max) may show as outliers. It may be NULL.
  * Errors: as forward and backward. Needs the net alone. Writer.
  */
 DIRAC_API int32_t dirac_session_check_gradients(dirac_session *session, const float *input, int64_t n, int32_t samples,
@@ -185,6 +189,13 @@ DIRAC_API int32_t dirac_session_check_gradients(dirac_session *session, const fl
  * The session keeps the new net alive and lets the old one go. Errors: ARGUMENT, SHAPE (the graphs differ), BUSY.
  */
 DIRAC_API int32_t dirac_session_set_net(dirac_session *session, dirac_net *net);
+/**
+ * The shape of a node's value in this session without N, dims[0] = C, then the spatial sizes: dirac_node_shape()'s, or
+ * another one after dirac_session_set_input_size(). Prepared sessions.
+ * @param node of the session's net. @param dims room for 4. @param rank receives 1 to 4. Errors: ARGUMENT, STATE.
+ */
+DIRAC_API int32_t dirac_session_shape(const dirac_session *session, const dirac_node *node, int64_t *dims,
+                                      int32_t *rank);
 /** The most images of one forward; 0 for NULL. */
 DIRAC_API int64_t dirac_session_batch(const dirac_session *session);
 /** Multiply-adds of one image at this session's input size. Prepared sessions. Errors: ARGUMENT, STATE. */

@@ -65,7 +65,7 @@ static int32_t check_open(const dirac_layer_kind *kind)
     return DIRAC_OK;
 }
 
-int32_t dirac_layer_kind_set_user(dirac_layer_kind *kind, void *user, void (*destroy)(void *user))
+int32_t dirac_layer_kind_set_user(dirac_layer_kind *kind, void *user, dirac_destroy_fn destroy)
 {
     int32_t status = check_open(kind);
     if (status == DIRAC_OK) {

@@ -22,11 +22,7 @@ int32_t dirac_layer_input_shape(const dirac_layer *layer, int32_t index, int64_t
 {
     if (!has_input(layer, index) || dims == NULL || rank == NULL)
         return dirac__fail(DIRAC_ERR_ARGUMENT, "dirac_layer_input_shape: no input %d, or nowhere to write", index);
-    const dirac__shape *shape = &layer->in[index];
-    dims[0] = shape->c;
-    for (int32_t i = 0; i < shape->rank; i++)
-        dims[1 + i] = shape->size[3 - shape->rank + i];
-    *rank = 1 + shape->rank;
+    dirac__shape_dims(&layer->in[index], dims, rank);
     return DIRAC_OK;
 }
 

@@ -139,10 +139,7 @@ int32_t dirac_node_shape(const dirac_node *node, int64_t *dims, int32_t *rank)
     CHECK_HANDLE(dims);
     CHECK_HANDLE(rank);
     CHECK(dirac__check_built(node->net, __func__));
-    dims[0] = node->shape.c;
-    for (int32_t i = 0; i < node->shape.rank; i++)
-        dims[1 + i] = node->shape.size[3 - node->shape.rank + i];
-    *rank = 1 + node->shape.rank;
+    dirac__shape_dims(&node->shape, dims, rank);
     return DIRAC_OK;
 }
 

@@ -273,6 +273,20 @@ int32_t dirac_session_set_net(dirac_session *session, dirac_net *net)
     return status;
 }
 
+int32_t dirac_session_shape(const dirac_session *session, const dirac_node *node, int64_t *dims, int32_t *rank)
+{
+    CHECK_HANDLE(session);
+    CHECK_HANDLE(node);
+    CHECK_HANDLE(dims);
+    CHECK_HANDLE(rank);
+    if (!session->prepared)
+        return dirac__fail(DIRAC_ERR_STATE, "dirac_session_shape: the session is not prepared");
+    if (node->net != session->net)
+        return dirac__fail(DIRAC_ERR_ARGUMENT, "dirac_session_shape: node \"%s\" is of another net", node->name);
+    dirac__shape_dims(&session->plan.steps[node->id].out, dims, rank);
+    return DIRAC_OK;
+}
+
 int64_t dirac_session_batch(const dirac_session *session)
 {
     return session == NULL ? 0 : session->batch;

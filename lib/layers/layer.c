@@ -27,6 +27,14 @@ bool dirac__shape_equal(const dirac__shape *a, const dirac__shape *b)
            a->size[1] == b->size[1] && a->size[2] == b->size[2];
 }
 
+void dirac__shape_dims(const dirac__shape *shape, int64_t *dims, int32_t *rank)
+{
+    dims[0] = shape->c;
+    for (int32_t i = 0; i < shape->rank; i++)
+        dims[1 + i] = shape->size[3 - shape->rank + i];
+    *rank = 1 + shape->rank;
+}
+
 char *dirac__shape_text(char out[64], const dirac__shape *shape)
 {
     int used = snprintf(out, 64, "(%" PRId64, shape->c);

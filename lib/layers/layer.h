@@ -34,6 +34,8 @@ typedef struct dirac__shape {
 int64_t dirac__shape_positions(const dirac__shape *shape); /* size[0] size[1] size[2] */
 int64_t dirac__shape_count(const dirac__shape *shape);     /* c times that */
 bool dirac__shape_equal(const dirac__shape *a, const dirac__shape *b);
+/* As the public calls give it: dims[0] = c, then the spatial sizes; *rank is 1 to 4. */
+void dirac__shape_dims(const dirac__shape *shape, int64_t *dims, int32_t *rank);
 /* "(16, 32, 32)" into out[64]; returns out. */
 char *dirac__shape_text(char out[64], const dirac__shape *shape);
 

@@ -327,7 +327,8 @@ static void test_sessions(void **state)
     float numbers[48], *all;
     const int32_t label = 0;
     const int64_t size[2] = {4, 4};
-    int64_t count;
+    int64_t count, dims[4];
+    int32_t rank;
     size_t bytes;
     ok(dirac_session_create(&open, net, DIRAC_TRAIN));
     null(dirac_session_create(NULL, net, DIRAC_TRAIN));
@@ -384,6 +385,10 @@ static void test_sessions(void **state)
     null(dirac_session_check_gradients(s, NULL, 1, 1, 0, NULL));
     null(dirac_session_set_net(NULL, net));
     null(dirac_session_set_net(s, NULL));
+    null(dirac_session_shape(NULL, node, dims, &rank));
+    null(dirac_session_shape(s, NULL, dims, &rank));
+    null(dirac_session_shape(s, node, NULL, &rank));
+    null(dirac_session_shape(s, node, dims, NULL));
     assert_int_equal(dirac_session_batch(NULL), 0);
     null(dirac_session_multiply_adds(NULL, &count));
     null(dirac_session_multiply_adds(s, NULL));

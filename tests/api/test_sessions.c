@@ -201,6 +201,36 @@ static void test_sizes_beyond_the_machine(void **state)
     dirac_net_destroy(net);
 }
 
+/* The shapes of a session's values, which another input size changes. */
+static void test_shapes(void **state)
+{
+    (void)state;
+    dirac_net *net = new_net(), *other = convolutional(8, 8);
+    dirac_node *input = dirac_net_input2d(net, 3, 8, 6);
+    dirac_node *x = dirac_net_output(net, dirac_net_max_pool2d(net, dirac_net_conv2d(net, input, 5, 3), 2));
+    dirac_session *s;
+    int64_t dims[4];
+    int32_t rank;
+    ok(dirac_net_build(net));
+    ok(dirac_session_create(&s, net, DIRAC_INFER));
+    ok(dirac_session_set_input_size(s, 0, (const int64_t[2]){12, 10}, 2));
+    refused(dirac_session_shape(s, x, dims, &rank), DIRAC_ERR_STATE);
+    message_has("not prepared");
+    ok(dirac_session_prepare(s));
+    ok(dirac_session_shape(s, x, dims, &rank));
+    assert_int_equal(rank, 3);
+    assert_memory_equal(dims, ((const int64_t[3]){5, 6, 5}), 3 * sizeof *dims);
+    ok(dirac_session_shape(s, input, dims, &rank));
+    assert_memory_equal(dims, ((const int64_t[3]){3, 12, 10}), 3 * sizeof *dims);
+    ok(dirac_node_shape(x, dims, &rank));
+    assert_memory_equal(dims, ((const int64_t[3]){5, 4, 3}), 3 * sizeof *dims);
+    refused(dirac_session_shape(s, dirac_net_node(other, 0), dims, &rank), DIRAC_ERR_ARGUMENT);
+    message_has("another net");
+    dirac_session_destroy(s);
+    dirac_net_destroy(net);
+    dirac_net_destroy(other);
+}
+
 /* A net with every kind of layer, two threads' worth of work included. */
 static dirac_net *everything(void)
 {
@@ -508,6 +538,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_illegal_options, make_context, drop_context),
         cmocka_unit_test_setup_teardown(test_bytes_are_what_prepare_asks_for, make_context, drop_context),
         cmocka_unit_test_setup_teardown(test_sizes_beyond_the_machine, make_context, drop_context),
+        cmocka_unit_test_setup_teardown(test_shapes, make_context, drop_context),
         cmocka_unit_test_setup_teardown(test_computing_allocates_nothing, make_context, drop_context),
         cmocka_unit_test_setup_teardown(test_fewer_images_than_the_batch, make_context, drop_context),
         cmocka_unit_test_setup_teardown(test_another_size, make_context, drop_context),
