@@ -7,7 +7,8 @@ set -eu
 
 root=$(cd "$(dirname "$0")/.." && pwd)
 builds=${BUILD_ROOT:-$root/build-tests}
-packages="gcc libc6-dev locales meson ninja-build pkg-config libopenblas-dev libcmocka-dev libxxhash-dev libjpeg-dev libpng-dev"
+packages="gcc libc6-dev locales meson ninja-build pkg-config libopenblas-dev libcmocka-dev libxxhash-dev libjpeg-dev libpng-dev
+python3 python3-pycparser"
 
 say() { printf '\n== %s\n' "$*"; }
 
