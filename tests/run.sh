@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # Runs the tests. Without an argument: the gate, all that must pass before a change is taken. With one: a further suite.
-#   sh tests/run.sh [gate | reference | sanitizers | compilers | help]
+#   sh tests/run.sh [gate | reference | sanitizers | compilers | fuzz | help]
 # BUILD_ROOT (default: build-tests beside this folder) holds the builds. Nothing is fetched after installing.
 set -eu
 
@@ -35,14 +35,15 @@ need() {
             $missing >/dev/null
 }
 
-# build NAME [meson options]: configures (once) and builds in $builds/NAME.
+# build NAME [meson options]: configures (once) and builds in $builds/NAME: all, or the target that $only names.
 build() {
     name=$1
     shift
     if [ ! -f "$builds/$name/build.ninja" ]; then
         meson setup "$builds/$name" "$root" "$@" >"$builds/$name.log" 2>&1 || { cat "$builds/$name.log"; exit 1; }
     fi
-    ninja -C "$builds/$name" >"$builds/$name.log" 2>&1 || { grep -v '^\[' "$builds/$name.log" | tail -40; exit 1; }
+    # shellcheck disable=SC2086
+    ninja -C "$builds/$name" ${only:-} >"$builds/$name.log" 2>&1 || { grep -v '^\[' "$builds/$name.log" | tail -40; exit 1; }
 }
 
 # count NAME: adds up what meson's log of the last run says.
@@ -98,9 +99,33 @@ suite_compilers() {
     run_tests plain
 }
 
+# Hostile input, by libFuzzer under both sanitizers: the whole corpus, then FUZZ_SECONDS (default 4) of new inputs for each
+# target of tests/fuzz. A crash leaves its input in $builds/fuzz.
+suite_fuzz() {
+    need $packages clang libclang-rt-dev llvm
+    say "fuzzers"
+    only=fuzzers CC=clang build fuzz -Dfuzz=true -Dexamples=false -Ddebug=true -Doptimization=1 -Db_ndebug=false \
+        -Db_sanitize=address,undefined -Db_lundef=false \
+        '-Dc_args=-fno-sanitize-recover=all -Wno-pass-failed'
+    export UBSAN_OPTIONS=print_stacktrace=1
+    for corpus in "$root"/tests/fuzz/corpus/*; do
+        target=$(basename "$corpus")
+        fuzzer=$builds/fuzz/tests/fuzz/fuzz_$target
+        found=$builds/fuzz/found/$target
+        mkdir -p "$found"
+        log=$builds/fuzz/$target.log
+        (cd "$builds/fuzz" && "$fuzzer" -runs=0 "$corpus" && "$fuzzer" -max_total_time="${FUZZ_SECONDS:-4}" \
+            -timeout=300 -max_len=4096 -dict="$root/tests/fuzz/words.dict" -print_final_stats=1 "$found" "$corpus") \
+            >"$log" 2>&1 || { tail -60 "$log"; exit 1; }
+        echo "$target: $(find "$corpus" -type f | wc -l) inputs replayed," \
+            "$(sed -n 's/^stat::number_of_executed_units: *//p' "$log") new ones tried"
+        passed=$((passed + 1))
+    done
+}
+
 mkdir -p "$builds"
 case ${1:-gate} in
-gate | reference | sanitizers | compilers) "suite_${1:-gate}" ;;
+gate | reference | sanitizers | compilers | fuzz) "suite_${1:-gate}" ;;
 *)
     sed -n '3,5p' "$0"
     exit 2

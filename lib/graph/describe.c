@@ -160,7 +160,7 @@ static int32_t read_shape(dirac_node *node, const dirac__json *dims)
     if (rank == 0)
         return malformed((size_t)node->id, "an input has no shape");
     node->shape = (dirac__shape){.c = values[0], .rank = (int32_t)rank - 1, .size = {1, 1, 1}};
-    memcpy(node->shape.size + 4 - rank, values + 1, (rank - 1) * sizeof *values);
+    memcpy(node->shape.size + (4 - rank), values + 1, (rank - 1) * sizeof *values);
     return DIRAC_OK;
 }
 
