@@ -9,6 +9,7 @@ root=$(cd "$(dirname "$0")/.." && pwd)
 builds=${BUILD_ROOT:-$root/build-tests}
 packages="gcc libc6-dev locales meson ninja-build pkg-config libopenblas-dev libcmocka-dev libxxhash-dev libjpeg-dev libpng-dev
 python3 python3-pycparser"
+packages="$packages abigail-tools binutils" # the recorded binary interface
 
 say() { printf '\n== %s\n' "$*"; }
 

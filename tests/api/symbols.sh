@@ -12,12 +12,7 @@ scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 failed=0
 
-# The name before the first parenthesis of every prototype that begins with DIRAC_API.
-cat "$include"/dirac/*.h | awk '
-    /^DIRAC_API/ { open = 1; text = "" }
-    open { text = text " " $0 }
-    open && /;/ { sub(/\(.*/, "", text); n = split(text, word, /[ *]+/); print word[n]; open = 0 }
-' | sort >"$scratch/declared"
+sh "$(dirname "$0")/declared.sh" "$include" >"$scratch/declared"
 [ "$(wc -l <"$scratch/declared")" -gt 100 ] || { echo "the prototypes were not found"; exit 1; }
 [ -z "$(uniq -d "$scratch/declared")" ] || { echo "declared twice:"; uniq -d "$scratch/declared"; exit 1; }
 
