@@ -96,6 +96,8 @@ DIRAC_API int64_t dirac_layer_batch(const dirac_layer *layer);
 DIRAC_API int32_t dirac_layer_is_training(const dirac_layer *layer);
 /** Input `index`, (n, C, ...). In backward it is what forward saw. */
 DIRAC_API const float *dirac_layer_input(const dirac_layer *layer, int32_t index);
+/** Shape of the output without n, as setup gave it; room for 4. Errors: ARGUMENT, STATE (setup has not given it yet). */
+DIRAC_API int32_t dirac_layer_output_shape(const dirac_layer *layer, int64_t *dims, int32_t *rank);
 /** The output; written by forward, read by backward. */
 DIRAC_API float *dirac_layer_output(dirac_layer *layer);
 /** Backward: gradient of the output. */
@@ -104,6 +106,12 @@ DIRAC_API const float *dirac_layer_output_gradient(const dirac_layer *layer);
 DIRAC_API float *dirac_layer_input_gradient(dirac_layer *layer, int32_t index);
 /** A parameter or state, or NULL for an unknown name. */
 DIRAC_API const float *dirac_layer_parameter(const dirac_layer *layer, const char *name);
+/**
+ * Shape of a parameter or state. @param dims room for DIRAC_MAX_RANK. Errors: ARGUMENT, NOT_FOUND (an unknown name; in
+ * setup, every name).
+ */
+DIRAC_API int32_t dirac_layer_parameter_shape(const dirac_layer *layer, const char *name, int64_t *dims,
+                                              int32_t *rank);
 /** Backward: the gradient of a parameter, to add into; NULL if it is not trained. */
 DIRAC_API float *dirac_layer_parameter_gradient(dirac_layer *layer, const char *name);
 /**
@@ -113,6 +121,8 @@ DIRAC_API float *dirac_layer_parameter_gradient(dirac_layer *layer, const char *
 DIRAC_API float *dirac_layer_new_state(dirac_layer *layer, const char *name);
 /** The kept numbers: n times `floats`, then `fixed`. NULL in inference, or if none were asked for. */
 DIRAC_API float *dirac_layer_kept(dirac_layer *layer);
+/** How many numbers dirac_layer_kept() has in this call; 0 where it is NULL. */
+DIRAC_API int64_t dirac_layer_kept_count(const dirac_layer *layer);
 
 DIRAC_END
 

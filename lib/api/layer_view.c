@@ -135,6 +135,16 @@ const float *dirac_layer_input(const dirac_layer *layer, int32_t index)
     return has_input(layer, index) ? layer->x[index] : NULL;
 }
 
+int32_t dirac_layer_output_shape(const dirac_layer *layer, int64_t *dims, int32_t *rank)
+{
+    if (layer == NULL || dims == NULL || rank == NULL)
+        return dirac__fail(DIRAC_ERR_ARGUMENT, "dirac_layer_output_shape: an argument is NULL");
+    if (!layer->out_set)
+        return dirac__fail(DIRAC_ERR_STATE, "dirac_layer_output_shape: setup has given no output shape yet");
+    dirac__shape_dims(&layer->out, dims, rank);
+    return DIRAC_OK;
+}
+
 float *dirac_layer_output(dirac_layer *layer)
 {
     return layer == NULL ? NULL : layer->y;
@@ -167,6 +177,19 @@ const float *dirac_layer_parameter(const dirac_layer *layer, const char *name)
     return index < 0 ? NULL : layer->pass->parameters[index];
 }
 
+int32_t dirac_layer_parameter_shape(const dirac_layer *layer, const char *name, int64_t *dims, int32_t *rank)
+{
+    if (layer == NULL || name == NULL || dims == NULL || rank == NULL)
+        return dirac__fail(DIRAC_ERR_ARGUMENT, "dirac_layer_parameter_shape: an argument is NULL");
+    const int32_t index = find(layer, name);
+    if (index < 0)
+        return dirac__fail(DIRAC_ERR_NOT_FOUND, "the layer has no parameter or state \"%.64s\" here", name);
+    const dirac__parameter *item = &layer->list->items[index];
+    memcpy(dims, item->dims, (size_t)item->rank * sizeof *dims);
+    *rank = item->rank;
+    return DIRAC_OK;
+}
+
 float *dirac_layer_parameter_gradient(dirac_layer *layer, const char *name)
 {
     const int32_t index = find(layer, name);
@@ -192,4 +215,11 @@ float *dirac_layer_new_state(dirac_layer *layer, const char *name)
 float *dirac_layer_kept(dirac_layer *layer)
 {
     return layer == NULL || layer->pass == NULL ? NULL : layer->pass->saved;
+}
+
+int64_t dirac_layer_kept_count(const dirac_layer *layer)
+{
+    if (layer == NULL || layer->pass == NULL || layer->pass->saved == NULL)
+        return 0;
+    return layer->pass->n * layer->kept_floats + layer->kept_fixed;
 }

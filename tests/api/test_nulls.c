@@ -632,6 +632,9 @@ static void test_layers(void **state)
     assert_null(dirac_layer_parameter_gradient(NULL, "a"));
     assert_null(dirac_layer_new_state(NULL, "a"));
     assert_null(dirac_layer_kept(NULL));
+    assert_int_equal(dirac_layer_kept_count(NULL), 0);
+    null(dirac_layer_output_shape(NULL, dims, &rank));
+    null(dirac_layer_parameter_shape(NULL, "a", dims, &rank));
 }
 
 #define quiet_test(name) cmocka_unit_test_setup_teardown(name, start, finish)

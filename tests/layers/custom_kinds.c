@@ -30,6 +30,8 @@ static int32_t polynomial_setup(void *user, dirac_layer *layer)
     int64_t dims[4] = {0};
     int32_t rank = 0;
     (void)user;
+    if (dirac_layer_output_shape(layer, dims, &rank) != DIRAC_ERR_STATE || dirac_layer_kept_count(layer) != 0)
+        return 1;
     int32_t status = dirac_layer_input_shape(layer, 0, dims, &rank);
     if (status == DIRAC_OK)
         status = dirac_layer_set_output_shape(layer, dims, rank);
@@ -66,6 +68,22 @@ static void polynomial_values(dirac_layer *layer, int64_t channels, int64_t area
     }
 }
 
+/* Forward and backward are told the sizes of what setup declared. */
+static int sizes_are_right(dirac_layer *layer, int64_t channels, int64_t area)
+{
+    int64_t in[4], out[4], weight[DIRAC_MAX_RANK], mean[DIRAC_MAX_RANK];
+    int32_t in_rank, out_rank, weight_rank, mean_rank;
+    const int64_t kept = dirac_layer_batch(layer) * channels * area + 1;
+    return dirac_layer_input_shape(layer, 0, in, &in_rank) == DIRAC_OK &&
+           dirac_layer_output_shape(layer, out, &out_rank) == DIRAC_OK && out_rank == in_rank &&
+           memcmp(in, out, (size_t)in_rank * sizeof *in) == 0 &&
+           dirac_layer_parameter_shape(layer, "weight", weight, &weight_rank) == DIRAC_OK &&
+           weight_rank == 2 && weight[0] == channels && weight[1] == dirac_layer_get_int(layer, "degree") &&
+           dirac_layer_parameter_shape(layer, "mean", mean, &mean_rank) == DIRAC_OK && mean_rank == 1 &&
+           mean[0] == channels && dirac_layer_parameter_shape(layer, "none", mean, &mean_rank) == DIRAC_ERR_NOT_FOUND &&
+           dirac_layer_kept_count(layer) == (dirac_layer_is_training(layer) ? kept : 0);
+}
+
 static int32_t polynomial_forward(void *user, dirac_layer *layer)
 {
     int64_t channels = 0;
@@ -73,7 +91,7 @@ static int32_t polynomial_forward(void *user, dirac_layer *layer)
     const float *x = dirac_layer_input(layer, 0);
     float *next = dirac_layer_new_state(layer, "mean"), *kept = dirac_layer_kept(layer);
     (void)user;
-    if ((next != NULL) != (dirac_layer_is_training(layer) == 1))
+    if ((next != NULL) != (dirac_layer_is_training(layer) == 1) || !sizes_are_right(layer, channels, area))
         return 1;
     polynomial_values(layer, channels, area);
     if (kept)
@@ -99,7 +117,7 @@ static int32_t polynomial_backward(void *user, dirac_layer *layer)
     float *dx = dirac_layer_input_gradient(layer, 0),
           *dw = dirac_layer_parameter_gradient(layer, "weight");
     (void)user;
-    if (!kept || kept[count] != 42 || dirac_layer_parameter_gradient(layer, "mean"))
+    if (!kept || kept[count] != 42 || !sizes_are_right(layer, channels, area) || dirac_layer_parameter_gradient(layer, "mean"))
         return 1;
     for (int64_t i = 0; i < count; i++) {
         float power = x[i];
