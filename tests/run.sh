@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # Runs the tests. Without an argument: the gate, all that must pass before a change is taken. With one: a further suite.
-#   sh tests/run.sh [gate | reference | sanitizers | compilers | fuzz | help]
+#   sh tests/run.sh [gate | reference | sanitizers | compilers | fuzz | bindings | help]
 # BUILD_ROOT (default: build-tests beside this folder) holds the builds. Nothing is fetched after installing.
 set -eu
 
@@ -65,7 +65,7 @@ suite_gate() {
     say "build, with warnings as errors"
     build gate --werror
     say "tests"
-    run_tests gate
+    run_tests gate --no-suite bindings
 }
 
 # The float64 reference once more, compared with what is stored.
@@ -97,7 +97,16 @@ suite_compilers() {
     run_tests clang --suite unit
     say "without BLAS, images and tests"
     build plain --werror -Dblas=disabled -Djpeg=disabled -Dpng=disabled
-    run_tests plain
+    run_tests plain --no-suite bindings
+}
+
+# The language bindings, each beside the C program that tells the same story.
+suite_bindings() {
+    need $packages python3-numpy
+    say "bindings"
+    build gate --werror
+    run_tests gate --suite bindings
+    [ "${skipped:-0}" = 0 ] || { cat "$builds/gate.tests.log"; exit 1; }
 }
 
 # Hostile input, by libFuzzer under both sanitizers: the whole corpus, then FUZZ_SECONDS (default 4) of new inputs for each
@@ -126,7 +135,7 @@ suite_fuzz() {
 
 mkdir -p "$builds"
 case ${1:-gate} in
-gate | reference | sanitizers | compilers | fuzz) "suite_${1:-gate}" ;;
+gate | reference | sanitizers | compilers | fuzz | bindings) "suite_${1:-gate}" ;;
 *)
     sed -n '3,5p' "$0"
     exit 2

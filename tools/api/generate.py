@@ -12,6 +12,7 @@ import os
 import sys
 
 import description
+import python_module
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 COMMAND = "/usr/bin/python3 tools/api/generate.py"
@@ -22,6 +23,7 @@ def products(root):
     api = description.describe(os.path.join(root, "include"))
     return {
         "docs/api.json": as_json(api) + "\n",
+        "examples/bindings/python/dirac/_api.py": python_module.module(api),
     }
 
 

@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: MIT
+"""numpy arrays to and from C: contiguous inputs, checked shapes, views of the library's memory."""
+from __future__ import annotations
+
+import ctypes
+from typing import Optional, Sequence, Tuple
+
+import numpy as np
+
+from . import _api, errors
+
+
+def floats(value, what: str, shape: Optional[Sequence[Optional[int]]] = None) -> np.ndarray:
+    """`value` as contiguous float32; it is copied only if it is not that already. None in `shape` is any size."""
+    return _checked(np.ascontiguousarray(value, dtype=np.float32), what, shape)
+
+
+def labels(value, count: int) -> np.ndarray:
+    """`value` as `count` contiguous int32."""
+    array = np.asarray(value)
+    if array.dtype.kind not in "iub":
+        raise TypeError(f"labels are integers, not {array.dtype}")
+    wide = array.astype(np.int64)
+    if wide.size and (wide.min() < -2**31 or wide.max() >= 2**31):
+        raise errors.ArgumentError("a label does not fit into 32 bits")
+    return _checked(np.ascontiguousarray(wide, dtype=np.int32), "labels", (count,))
+
+
+def _checked(array: np.ndarray, what: str, shape) -> np.ndarray:
+    if shape is not None and (array.ndim != len(shape)
+                              or any(s is not None and s != d for s, d in zip(shape, array.shape))):
+        wanted = ", ".join("n" if size is None else str(size) for size in shape)
+        raise errors.ShapeError(f"{what}: the shape is {array.shape}, must be ({wanted})")
+    return array
+
+
+def pointer(array: np.ndarray, kind=ctypes.c_float):
+    """A C pointer to an array's first element; it keeps the array alive."""
+    return array.ctypes.data_as(ctypes.POINTER(kind))
+
+
+def dims(shape: Sequence[int]) -> Tuple[ctypes.Array, int]:
+    """A shape as C takes it."""
+    sizes = [int(size) for size in shape]
+    return (ctypes.c_int64 * max(len(sizes), 1))(*sizes), len(sizes)
+
+
+def read_dims(call, *arguments) -> Tuple[int, ...]:
+    """The shape that a C function gives: call(*arguments, dims, rank)."""
+    room, rank = (ctypes.c_int64 * _api.DIRAC_MAX_RANK)(), ctypes.c_int32()
+    call(*arguments, room, ctypes.byref(rank))
+    return tuple(room[:rank.value])
+
+
+class _Memory:
+    """Memory of the library as numpy takes it; the array made from it keeps the owner alive."""
+
+    __slots__ = ("__array_interface__", "owner", "__weakref__")
+
+    def __init__(self, address: int, shape, kind: str, owner, writable: bool) -> None:
+        self.__array_interface__ = {"version": 3, "data": (address, not writable), "shape": tuple(shape), "typestr": kind}
+        self.owner = owner
+
+
+def memory(start, shape: Sequence[int], owner, writable: bool = False, kind: str = "=f4") -> _Memory:
+    """What view() makes an array of."""
+    kind = np.dtype(kind).str
+    return _Memory(ctypes.cast(start, ctypes.c_void_p).value, shape, kind, owner, writable)
+
+
+def view(start, shape: Sequence[int], owner, writable: bool = False, kind: str = "=f4") -> np.ndarray:
+    """An array over the library's memory from `start` on. Nothing is copied; `owner` lives as long as the array."""
+    return np.asarray(memory(start, shape, owner, writable, kind))

@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: MIT
+"""Handles: who destroys a C object, and when.
+
+An Owner destroys its C object when nothing refers to the Owner any more: neither the Python handle, nor a handle made
+from it, nor a numpy view of its memory, nor a call in progress (ctypes holds the arguments of a call). So close()
+means "I am done with it", and memory that somebody can still see stays.
+"""
+import weakref
+
+
+class Owner:
+    """Holds a C object and destroys it once. ctypes passes it as the pointer it holds."""
+
+    __slots__ = ("_as_parameter_", "parents", "__weakref__")
+
+    def __init__(self, pointer, destroy, *parents, at_exit: bool = False) -> None:
+        self._as_parameter_ = pointer
+        self.parents = parents
+        # At the interpreter's end memory goes by itself; only what runs a thread has to be stopped.
+        weakref.finalize(self, destroy, pointer).atexit = at_exit
+
+
+class Handle:
+    """Base of all handles: a context manager, closed at the end of `with` or when it is forgotten."""
+
+    _owner = None
+
+    @property
+    def _c(self) -> Owner:
+        """What is passed to C. Raises ValueError when closed, like a file."""
+        owner = self._owner
+        if owner is None:
+            raise ValueError(f"this {type(self).__name__} is closed")
+        return owner
+
+    @property
+    def closed(self) -> bool:
+        """Whether close() was called."""
+        return self._owner is None
+
+    def close(self) -> None:
+        """Lets go of the object. Its memory goes when no view of it and nothing made from it is left. May be repeated."""
+        self._owner = None
+
+    def __enter__(self):
+        self._c
+        return self
+
+    def __exit__(self, *exception) -> None:
+        self.close()

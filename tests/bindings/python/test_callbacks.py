@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: MIT
+"""Callbacks: what they are told, how they stop a call, and where their exceptions come out."""
+import concurrent.futures
+import os
+import sys
+import tempfile
+import threading
+import unittest
+
+import numpy as np
+
+import dirac
+from support import CountingAllocator, images, small_net
+
+
+class Mine(Exception):
+    pass
+
+
+def raiser(*arguments):
+    raise Mine(arguments)
+
+
+class Progress(unittest.TestCase):
+    def setUp(self):
+        self.context = dirac.Context()
+        self.net = small_net(self.context)
+        self.folder = tempfile.TemporaryDirectory()
+        self.addCleanup(self.folder.cleanup)
+        self.path = os.path.join(self.folder.name, "model")
+
+    def test_files(self):
+        seen = []
+        self.context.set_progress(lambda done, total: seen.append((done, total)))
+        self.net.save(self.path)
+        self.assertEqual(seen[-1], (os.path.getsize(self.path),) * 2)
+        self.context.set_progress(lambda done, total: True)
+        self.assertRaises(dirac.CancelledError, dirac.Net.load, self.context, self.path)
+        self.context.set_progress(raiser)
+        self.assertRaises(Mine, self.net.save, self.path + "2")
+        self.assertFalse(os.path.exists(self.path + "2"))
+        self.context.set_progress(None)
+        self.assertEqual(dirac.Net.load(self.context, self.path).to_bytes(), self.net.to_bytes())
+
+    def test_epochs(self):
+        dataset = dirac.Dataset.floats(self.context, (2, 6, 6)).add(images(12), np.arange(12) % 3)
+        batches = dirac.Batches(dataset, size=4)
+        session, sgd = dirac.Session(self.net, training=True, batch=4), dirac.SGD(self.net)
+        seen = []
+        loss, accuracy = sgd.epoch(session, batches, lambda done, total: seen.append((done, total)))
+        self.assertEqual(seen, [(1, 3), (2, 3), (3, 3)])
+        self.assertTrue(0 < loss < 20 and 0 <= accuracy <= 1)
+        with self.assertRaises(dirac.CancelledError) as stopped:
+            sgd.epoch(session, batches, lambda done, total: done == 2)
+        self.assertTrue(0 < stopped.exception.loss < 20 and 0 <= stopped.exception.accuracy <= 1)
+        self.assertEqual((sgd.steps, batches.position), (5, (1, 2)))
+        self.assertRaises(Mine, sgd.epoch, session, batches, raiser)
+        self.assertEqual(sgd.steps, 6, "the batch at hand is complete")
+        loss, accuracy = dirac.Session(self.net, batch=4).evaluate(dirac.Batches(dataset, size=4))
+        self.assertTrue(0 < loss < 20 and 0 <= accuracy <= 1)
+
+    def test_an_exception_is_not_seen_twice(self):
+        self.context.set_progress(raiser)
+        self.assertRaises(Mine, self.net.save, self.path)
+        self.assertRaises(dirac.NotFoundError, self.net.set_trainable, "nothing")
+        small_net(dirac.Context())
+
+
+class Others(unittest.TestCase):
+    def setUp(self):
+        self.context = dirac.Context()
+
+    def test_log(self):
+        seen = []
+        context = dirac.Context(log=lambda level, message: seen.append((level, message)))
+        dirac.Session(small_net(context), batch=3)
+        self.assertEqual(seen[0][0], dirac.LOG_INFO)
+        self.assertIn("batch 3", seen[0][1])
+        unraisable, hook = [], sys.unraisablehook
+        sys.unraisablehook = unraisable.append
+        try:
+            context.set_log(raiser)
+            dirac.Session(small_net(context), batch=3)
+        finally:
+            sys.unraisablehook = hook
+        self.assertIs(unraisable[0].exc_type, Mine)
+
+    def test_compare(self):
+        net, seen = small_net(self.context), []
+        worst = net.compare(net.fold(), images(2), lambda *row: seen.append(row))
+        self.assertEqual([row[0] for row in seen if row[0] in ("stem", "dirac", "fc")], ["stem", "dirac", "fc"])
+        self.assertLess(worst, 1e-4)
+        self.assertRaises(Mine, net.compare, net.fold(), images(2), raiser)
+
+    def test_samples(self):
+        for prefetch in (0, 2):
+            threads = set()
+
+            def sample(index):
+                threads.add(threading.get_ident())
+                if index == 5:
+                    raise Mine(index)
+                return np.full((1, 2, 2), index), index % 3
+
+            dataset = dirac.Dataset.callback(self.context, (1, 2, 2), 8, sample)
+            batches = dirac.Batches(dataset, size=4, prefetch=prefetch)
+            values, labels = batches.next()
+            self.assertEqual(values[:, 0, 0, 0].tolist(), [0, 1, 2, 3])
+            self.assertEqual(labels.tolist(), [0, 1, 2, 0])
+            with self.assertRaises(Mine) as raised:
+                batches.next()
+            self.assertIsInstance(raised.exception.__cause__, dirac.CallbackError)
+            self.assertEqual(threading.get_ident() in threads, prefetch == 0)
+            self.assertEqual(dataset[7][0].tolist(), np.full((1, 2, 2), 7).tolist())
+            self.assertRaises(Mine, dataset.__getitem__, 5)
+
+    def test_a_sample_of_the_wrong_shape(self):
+        dataset = dirac.Dataset.callback(self.context, (1, 2, 2), 8, lambda index: (np.zeros((1, 2, 3)), 0))
+        self.assertRaises(dirac.ShapeError, dirac.Batches(dataset).next)
+
+    def test_runner(self):
+        reference = dirac.Session(small_net(self.context), batch=8).forward(images(8)).copy()
+        with concurrent.futures.ThreadPoolExecutor(3) as pool:
+            jobs = []
+
+            def run(task, count):
+                jobs.append(count)
+                list(pool.map(task, range(count)))
+
+            context = dirac.Context()
+            context.set_runner(run, 3)
+            self.assertEqual(context.threads, 3)
+            session = dirac.Session(small_net(context), batch=8)
+            self.assertTrue((session.forward(images(8)) == reference).all())
+            self.assertGreater(len(jobs), 0)
+
+            def half(task, count):
+                task(0)
+                raise Mine
+
+            context = dirac.Context()
+            context.set_runner(half, 3)
+            session = dirac.Session(small_net(context), batch=8)
+            self.assertRaises(Mine, session.forward, images(8))
+            self.assertTrue((session.output() == reference).all(), "the other tasks ran all the same")
+
+    def test_an_allocator_that_raises(self):
+        allocator = CountingAllocator()
+        context = dirac.Context(allocator=allocator)
+        allocator.allocate = raiser
+        self.assertRaises(Mine, dirac.Net, context)
+        allocator.allocate = lambda size, alignment: 0
+        self.assertRaises(dirac.OutOfMemoryError, dirac.Net, context)
+        del allocator.allocate
+        small_net(context)
+
+
+if __name__ == "__main__":
+    unittest.main()

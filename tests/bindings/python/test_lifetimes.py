@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: MIT
+"""Handles and views: everything is destroyed once nobody can see it, and not before."""
+import gc
+import random
+import unittest
+import weakref
+
+import numpy as np
+
+import dirac
+from dirac import context as context_module
+from support import CountingAllocator, images, small_net
+
+
+def everything(context):
+    """One handle of each kind, and views."""
+    net = small_net(context)
+    dataset = dirac.Dataset.floats(context, (2, 6, 6)).add(images(12), np.arange(12) % 3)
+    batches = dirac.Batches(dataset, size=4, shuffle=True, prefetch=1)
+    session = dirac.Session(net, training=True, batch=4, input_gradients=True)
+    sgd = dirac.SGD(net, momentum=0.9)
+    for samples, labels in batches:
+        session.forward(samples)
+        session.cross_entropy(labels)
+        session.backward()
+        gradient = session.input_gradient()
+        sgd.step(session)
+    checkpoint = dirac.Checkpoint(context).add("net", net).add("sgd", sgd).add("s", session).add("b", batches)
+    checkpoint["mine"] = b"bytes"
+    checkpoint.load(checkpoint.to_bytes())
+    folded = net.fold()
+    dirac.Net.load(context, folded.to_bytes()).clone()
+    session.forward(images(4))
+    views = [session.output(), session.gradients, gradient, samples, labels]
+    return [net, dataset, batches, session, sgd, checkpoint, folded], views
+
+
+class Lifetimes(unittest.TestCase):
+    def test_everything_is_given_back(self):
+        for closing in ("explicit", "forgotten", "shuffled"):
+            allocator = CountingAllocator()
+            context = dirac.Context(allocator=allocator)
+            handles, views = everything(context)
+            self.assertGreater(allocator.total, 50)
+            if closing != "forgotten":
+                handles.append(context)
+                if closing == "shuffled":
+                    random.Random(3).shuffle(handles)
+                for handle in handles:
+                    handle.close()
+            del handles, context
+            self.assertGreater(len(allocator.blocks), 0, "views must keep their memory")
+            self.assertTrue(np.isfinite(views[0]).all())
+            del views
+            self.assertEqual(allocator.blocks, {}, closing)
+        self.assertEqual(context_module._Adapter.all, {})
+
+    def test_loops_do_not_grow(self):
+        allocator = CountingAllocator()
+        context = dirac.Context(allocator=allocator)
+        net = small_net(context)
+        gc.collect()
+        before, objects = dict(allocator.blocks), 0
+        for turn in range(50):
+            with dirac.Session(net, batch=2) as session:
+                session.forward(images(2))
+            net.fold().close()
+            if turn == 25:
+                gc.collect()
+                objects = len(gc.get_objects())
+        gc.collect()
+        self.assertEqual(allocator.blocks, before)
+        self.assertLess(len(gc.get_objects()), objects + 50)
+
+    def test_no_cycle_keeps_a_handle(self):
+        context = dirac.Context()
+        handles, views = everything(context)
+        references = [weakref.ref(handle) for handle in handles] + [weakref.ref(context)]
+        gc.disable()
+        try:
+            del handles, views, context
+            self.assertEqual([reference() for reference in references], [None] * len(references))
+        finally:
+            gc.enable()
+
+    def test_a_callback_may_refer_to_what_it_belongs_to(self):
+        context = dirac.Context()
+        net = small_net(context)
+        context.set_log(lambda level, message: net.version)  # a cycle through the context
+        reference = weakref.ref(net)
+        del context, net
+        gc.collect()
+        self.assertIsNone(reference())
+
+    def test_nodes_keep_their_net(self):
+        node = small_net(dirac.Context()).find("stem")
+        self.assertEqual((node.name, node.shape), ("stem", (4, 6, 6)))
+
+
+class Views(unittest.TestCase):
+    def setUp(self):
+        self.net = small_net(dirac.Context())
+        self.session = dirac.Session(self.net, training=True, batch=3)
+
+    def test_an_output_is_the_sessions_memory(self):
+        first = self.session.forward(images(3, seed=1))
+        copy, again = first.copy(), self.session.output()
+        self.assertTrue(np.shares_memory(first, again))
+        self.assertFalse(first.flags.writeable)
+        self.assertEqual(first.shape, (3, 3))
+        self.session.forward(images(3, seed=2))
+        self.assertTrue((first == self.session.output()).all(), "a view shows the last forward")
+        self.assertFalse((first == copy).all())
+
+    def test_a_view_outlives_close(self):
+        self.session.forward(images(3))
+        view, values = self.session.output(), self.session.output().copy()
+        self.session.close()
+        self.net.close()
+        del self.session, self.net
+        gc.collect()
+        junk = [np.full(4096, 7, np.float32) for _ in range(100)]  # would fall into freed memory
+        self.assertTrue((view == values).all())
+        self.assertEqual(len(junk), 100)
+
+    def test_gradients_can_be_changed_in_place(self):
+        self.session.forward(images(3))
+        self.session.cross_entropy([0, 1, 2])
+        self.session.backward()
+        for name in self.net.tensors:
+            if self.net.tensors.is_trained(name):
+                self.assertTrue((self.session.gradient(name) == self.session.read_gradient(name)).all(), name)
+                self.assertEqual(self.session.gradient(name).shape, self.net.tensors[name].shape)
+        self.session.gradient("fc.bias")[:] = [1, 2, 3]
+        self.assertEqual(self.session.read_gradient("fc.bias").tolist(), [1, 2, 3])
+        before = self.net.tensors["fc.bias"]
+        dirac.SGD(self.net, learning_rate=0.5).step(self.session)
+        self.assertTrue((self.net.tensors["fc.bias"] == before - np.float32(0.5) * np.float32([1, 2, 3])).all())
+        self.assertFalse(self.session.gradients.any(), "a step clears them")
+        self.assertRaises(dirac.NotFoundError, self.session.gradient, "bn.running_mean")
+
+    def test_inputs_are_not_copied_unless_they_must_be(self):
+        from dirac._arrays import floats
+        array = images(3)
+        self.assertIs(floats(array, "x"), array)
+        self.assertFalse(np.shares_memory(floats(array[:, ::-1], "x"), array))
+        same = self.session.forward(array.astype(np.float64)).copy()
+        strided = np.repeat(array, 2, axis=3)[..., ::2]
+        self.assertFalse(strided.flags.c_contiguous)
+        self.assertTrue((self.session.forward(strided) == same).all())
+
+    def test_another_input_size_and_kept_values(self):
+        relu = self.net.find("relu")
+        session = dirac.Session(self.net, batch=2, input_sizes={0: (9, 7)}, keep=[relu])
+        session.forward(images(2, shape=(2, 9, 7)))
+        self.assertEqual((session.shape(relu), session.activation(relu).shape), ((4, 9, 7), (2, 4, 9, 7)))
+        self.assertGreaterEqual(session.activation(relu).min(), 0)
+        session.forward(images(1, shape=(2, 9, 7)))
+        self.assertEqual(session.activation(relu).shape, (1, 4, 9, 7))
+        self.assertRaises(dirac.ShapeError, session.forward, images(1))
+
+
+if __name__ == "__main__":
+    unittest.main()
