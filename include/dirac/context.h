@@ -7,6 +7,8 @@
  * context (DIRAC_ERR_STATE afterwards), except the log callback. A context may be shared by any number of threads.
  * Every handle keeps alive what it was made from, so handles may be destroyed in any order, from any thread.
  *
+ * A call may be made in any floating-point environment and leaves it as it was: rounding, exception flags, masks of traps.
+ *
  * In a child made by fork() the parent's handles may only be destroyed; new contexts work. Everything here: since 0.1.
  */
 #ifndef DIRAC_CONTEXT_H

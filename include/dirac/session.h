@@ -120,7 +120,10 @@ DIRAC_API int32_t dirac_session_cross_entropy(dirac_session *session, const int3
  * @param loss may be NULL.
  */
 DIRAC_API int32_t dirac_session_cross_entropy_soft(dirac_session *session, const float *targets, float *loss);
-/** How many of the n images have their label as the largest logit of output 0. Errors: ARGUMENT, STATE, SHAPE. */
+/**
+ * How many of the n images have their label as the largest logit of output 0; NaN is never right.
+ * Errors: ARGUMENT, STATE, SHAPE.
+ */
 DIRAC_API int32_t dirac_session_count_correct(const dirac_session *session, const int32_t *labels, int64_t *correct);
 /**
  * Runs the rest of the stream's epoch and adds up, without learning: meant for inference sessions and test sets.

@@ -68,7 +68,8 @@ DIRAC_API int32_t dirac_sgd_steps(const dirac_sgd *sgd, int64_t *steps);
  * One step: from the session's gradients updates parameters and momentum, commits the pending running statistics, and
  * clears the gradients. All or nothing: if a gradient or statistic is NaN or infinite nothing is changed.
  * @param session a training session on the same net.
- * Errors: ARGUMENT, STATE (no backward since the last step or clear), NOT_FINITE (names the first parameter), BUSY. Writer.
+ * Errors: ARGUMENT, STATE (no backward since the last step or clear), NOT_FINITE (a gradient, a statistic or the rate of a
+ * parameter; names the first in the order of the layers), BUSY. Writer.
  */
 DIRAC_API int32_t dirac_sgd_step(dirac_sgd *sgd, dirac_session *session);
 

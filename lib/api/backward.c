@@ -17,6 +17,7 @@ static int32_t leave(dirac_session *session, int32_t status)
 
 int32_t dirac_session_set_label_smoothing(dirac_session *session, float epsilon)
 {
+    DIRAC__HOLD_FLOATS();
     CHECK_HANDLE(session);
     if (!(epsilon >= 0 && epsilon <= 1))
         return dirac__fail(DIRAC_ERR_ARGUMENT, "label smoothing must lie between 0 and 1");
@@ -26,6 +27,7 @@ int32_t dirac_session_set_label_smoothing(dirac_session *session, float epsilon)
 
 int32_t dirac_session_set_class_weights(dirac_session *session, const float *weights, int64_t classes)
 {
+    DIRAC__HOLD_FLOATS();
     CHECK_HANDLE(session);
     float *copy = NULL;
     if (weights != NULL) {
@@ -91,6 +93,7 @@ static int32_t cross_entropy(dirac_session *session, const int32_t *labels, cons
 
 int32_t dirac_session_cross_entropy(dirac_session *session, const int32_t *labels, float *loss)
 {
+    DIRAC__HOLD_FLOATS();
     CHECK_HANDLE(session);
     CHECK_HANDLE(labels);
     CHECK(dirac__session_enter(session));
@@ -99,6 +102,7 @@ int32_t dirac_session_cross_entropy(dirac_session *session, const int32_t *label
 
 int32_t dirac_session_cross_entropy_soft(dirac_session *session, const float *targets, float *loss)
 {
+    DIRAC__HOLD_FLOATS();
     CHECK_HANDLE(session);
     CHECK_HANDLE(targets);
     CHECK(dirac__session_enter(session));
@@ -107,6 +111,7 @@ int32_t dirac_session_cross_entropy_soft(dirac_session *session, const float *ta
 
 int32_t dirac_session_count_correct(const dirac_session *session, const int32_t *labels, int64_t *correct)
 {
+    DIRAC__HOLD_FLOATS();
     dirac_session *held = (dirac_session *)session; /* holding it changes nothing that a reader can see */
     dirac__loss ask;
     CHECK_HANDLE(session);
@@ -139,6 +144,7 @@ int32_t dirac__session_give_gradient(dirac_session *session, int32_t index, cons
 
 int32_t dirac_session_set_output_gradient(dirac_session *session, int32_t index, const float *values, size_t count)
 {
+    DIRAC__HOLD_FLOATS();
     CHECK_HANDLE(session);
     CHECK_HANDLE(values);
     CHECK(dirac__session_enter(session));
@@ -165,6 +171,7 @@ static int32_t check_backward(const dirac_session *s)
 
 int32_t dirac_session_backward(dirac_session *session)
 {
+    DIRAC__HOLD_FLOATS();
     CHECK_HANDLE(session);
     CHECK(dirac__session_enter(session));
     int32_t status = dirac__net_begin_read(session->net);
@@ -191,6 +198,7 @@ static int32_t check_training(const dirac_session *s, const char *function)
 
 int32_t dirac_session_clear_gradients(dirac_session *session)
 {
+    DIRAC__HOLD_FLOATS();
     CHECK(check_training(session, __func__));
     CHECK(dirac__session_enter(session));
     memset(dirac__block_at(session, session->plan.gradients), 0, session->net->n_trained * sizeof(float));
@@ -226,6 +234,7 @@ int32_t dirac_session_gradient_read(const dirac_session *session, const char *na
 
 int32_t dirac_session_add_gradients(dirac_session *session, const dirac_session *other)
 {
+    DIRAC__HOLD_FLOATS();
     CHECK(check_training(session, __func__));
     CHECK(check_training(other, __func__));
     if (session == other || session->net != other->net)
@@ -262,6 +271,7 @@ int32_t dirac_session_input_gradient(const dirac_session *session, int32_t index
 
 int32_t dirac_session_commit_statistics(dirac_session *session)
 {
+    DIRAC__HOLD_FLOATS();
     CHECK(check_training(session, __func__));
     CHECK(dirac__session_enter(session));
     int32_t status = dirac__net_begin_write(session->net);

@@ -6,6 +6,7 @@
 #include <dirac/data.h>
 
 #include "base/fail.h"
+#include "base/floats.h"
 #include "base/number.h"
 #include "data/batches.h"
 #include "data/dataset.h"
@@ -142,6 +143,7 @@ int32_t dirac_batches_set_flip(dirac_batches *batches, int32_t flip)
 int32_t dirac_batches_set_normalization(dirac_batches *batches, const float *mean,
                                         const float *deviation, int64_t channels)
 {
+    DIRAC__HOLD_FLOATS();
     char text[DIRAC__NUMBER_CAPACITY];
     int32_t status = check_open(batches);
     if (status != DIRAC_OK)
@@ -183,6 +185,7 @@ int32_t dirac_batches_set_prefetch(dirac_batches *batches, int32_t batches_ahead
 int32_t dirac_batches_next(dirac_batches *batches, const float **samples, const int32_t **labels,
                            int64_t *n)
 {
+    DIRAC__HOLD_FLOATS();
     if (!batches)
         return fail_null("batches");
     if (!samples)

@@ -30,6 +30,7 @@ static dirac_node *unless(dirac_node *node, int32_t status)
 
 static dirac_node *with_int(dirac_node *node, const char *attribute, int64_t value)
 {
+    DIRAC__HOLD_FLOATS();
     if (node == NULL)
         return NULL;
     return unless(node, dirac__layer_set_int(&node->layer, node->name, attribute, value));
@@ -240,6 +241,7 @@ dirac_node *dirac_net_global_average_pool(dirac_net *net, dirac_node *x)
 
 dirac_node *dirac_net_dropout(dirac_net *net, dirac_node *x, float rate)
 {
+    DIRAC__HOLD_FLOATS();
     dirac_node *node = add(net, &dirac__kind_dropout, -1, &x, 1);
     if (node == NULL)
         return NULL;

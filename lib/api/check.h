@@ -8,6 +8,7 @@
 #include <dirac/status.h>
 
 #include "base/fail.h"
+#include "base/floats.h"
 #include "graph/net.h"
 
 /* Returns ARGUMENT from the calling function when `handle` is NULL; the message names the function. */

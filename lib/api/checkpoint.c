@@ -161,6 +161,7 @@ int32_t dirac_checkpoint_blob(const dirac_checkpoint *checkpoint, const char *na
 
 int32_t dirac_checkpoint_save(dirac_checkpoint *checkpoint, const char *path)
 {
+    DIRAC__HOLD_FLOATS();
     CHECK_HANDLE(checkpoint);
     CHECK_HANDLE(path);
     return dirac__checkpoint_write(checkpoint, path, NULL, NULL);
@@ -168,6 +169,7 @@ int32_t dirac_checkpoint_save(dirac_checkpoint *checkpoint, const char *path)
 
 int32_t dirac_checkpoint_save_memory(dirac_checkpoint *checkpoint, void **data, size_t *size)
 {
+    DIRAC__HOLD_FLOATS();
     CHECK_HANDLE(checkpoint);
     CHECK_HANDLE(data);
     CHECK_HANDLE(size);
@@ -189,6 +191,7 @@ static int32_t load(dirac_checkpoint *checkpoint, const char *path, const void *
 
 int32_t dirac_checkpoint_load(dirac_checkpoint *checkpoint, const char *path)
 {
+    DIRAC__HOLD_FLOATS();
     CHECK_HANDLE(checkpoint);
     CHECK_HANDLE(path);
     return load(checkpoint, path, NULL, 0);
@@ -196,6 +199,7 @@ int32_t dirac_checkpoint_load(dirac_checkpoint *checkpoint, const char *path)
 
 int32_t dirac_checkpoint_load_memory(dirac_checkpoint *checkpoint, const void *data, size_t size)
 {
+    DIRAC__HOLD_FLOATS();
     CHECK_HANDLE(checkpoint);
     CHECK_HANDLE(data);
     return load(checkpoint, NULL, data, size);

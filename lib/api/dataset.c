@@ -6,6 +6,7 @@
 #include <dirac/data.h>
 
 #include "base/fail.h"
+#include "base/floats.h"
 #include "data/cifar.h"
 #include "data/dataset.h"
 #include "data/idx.h"
@@ -278,6 +279,7 @@ int32_t dirac_dataset_shape(const dirac_dataset *dataset, int64_t *dims, int32_t
 
 int32_t dirac_dataset_read(const dirac_dataset *dataset, int64_t index, float *values, size_t count)
 {
+    DIRAC__HOLD_FLOATS();
     int32_t label;
     if (!dataset)
         return fail_null("dataset");

@@ -77,6 +77,7 @@ static int32_t epoch(dirac_sgd *sgd, dirac_session *session, dirac_batches *batc
 int32_t dirac_sgd_epoch(dirac_sgd *sgd, dirac_session *session, dirac_batches *batches, dirac_progress_fn progress,
                         void *user, double *loss, double *accuracy)
 {
+    DIRAC__HOLD_FLOATS();
     CHECK_HANDLE(sgd);
     CHECK_HANDLE(session);
     CHECK_HANDLE(batches);
@@ -86,6 +87,7 @@ int32_t dirac_sgd_epoch(dirac_sgd *sgd, dirac_session *session, dirac_batches *b
 int32_t dirac_session_evaluate(dirac_session *session, dirac_batches *batches, dirac_progress_fn progress, void *user,
                                double *loss, double *accuracy)
 {
+    DIRAC__HOLD_FLOATS();
     CHECK_HANDLE(session);
     CHECK_HANDLE(batches);
     return epoch(NULL, session, batches, progress, user, loss, accuracy);

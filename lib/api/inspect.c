@@ -61,6 +61,7 @@ static int32_t report_pairs(const dirac_net *net, const dirac_net *folded, const
 int32_t dirac_net_compare(dirac_net *net, dirac_net *folded, const float *input, int64_t n, dirac_compare_fn each,
                           void *user, double *difference)
 {
+    DIRAC__HOLD_FLOATS();
     dirac_session *a = NULL, *b = NULL;
     CHECK(dirac__check_built(net, __func__));
     CHECK(dirac__check_built(folded, __func__));
@@ -220,6 +221,7 @@ static int32_t run_check(checker *c, float *gradients, float *copy, float *input
 int32_t dirac_session_check_gradients(dirac_session *session, const float *input, int64_t n, int32_t samples,
                                       double step, double *worst)
 {
+    DIRAC__HOLD_FLOATS();
     CHECK_HANDLE(session);
     CHECK_HANDLE(input);
     dirac_session *s = session;

@@ -6,6 +6,7 @@
 #include <dirac/status.h>
 
 #include "base/fail.h"
+#include "base/floats.h"
 #include "graph/net.h"
 #include "layers/custom.h"
 
@@ -99,11 +100,13 @@ static int32_t add_attribute(dirac_layer_kind *kind, const char *name, int32_t t
 
 int32_t dirac_layer_kind_add_float(dirac_layer_kind *kind, const char *name, double least, double most, double value)
 {
+    DIRAC__HOLD_FLOATS();
     return add_attribute(kind, name, DIRAC__FLOAT, least, most, value);
 }
 
 int32_t dirac_layer_kind_add_int(dirac_layer_kind *kind, const char *name, int64_t least, int64_t most, int64_t value)
 {
+    DIRAC__HOLD_FLOATS();
     return add_attribute(kind, name, DIRAC__INT, (double)least, (double)most, (double)value);
 }
 

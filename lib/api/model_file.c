@@ -77,6 +77,7 @@ static int32_t save(const dirac_net *net, const char *path, int32_t names, void 
 
 int32_t dirac_net_save_as(const dirac_net *net, const char *path, int32_t names)
 {
+    DIRAC__HOLD_FLOATS();
     CHECK(dirac__check_built(net, __func__));
     CHECK_HANDLE(path);
     if (names < DIRAC_NAMES_OWN || names > DIRAC_NAMES_FOLDED)
@@ -86,6 +87,7 @@ int32_t dirac_net_save_as(const dirac_net *net, const char *path, int32_t names)
 
 int32_t dirac_net_save(const dirac_net *net, const char *path)
 {
+    DIRAC__HOLD_FLOATS();
     CHECK(dirac__check_built(net, __func__));
     CHECK_HANDLE(path);
     return save(net, path, DIRAC_NAMES_OWN, NULL, NULL);
@@ -93,6 +95,7 @@ int32_t dirac_net_save(const dirac_net *net, const char *path)
 
 int32_t dirac_net_save_memory(const dirac_net *net, void **data, size_t *size)
 {
+    DIRAC__HOLD_FLOATS();
     CHECK(dirac__check_built(net, __func__));
     CHECK_HANDLE(data);
     CHECK_HANDLE(size);
@@ -299,6 +302,7 @@ static int32_t load_net(dirac_net **out, dirac_context *context, const char *pat
 
 int32_t dirac_net_load(dirac_net **out, dirac_context *context, const char *path)
 {
+    DIRAC__HOLD_FLOATS();
     CHECK_HANDLE(out);
     *out = NULL;
     CHECK_HANDLE(context);
@@ -308,6 +312,7 @@ int32_t dirac_net_load(dirac_net **out, dirac_context *context, const char *path
 
 int32_t dirac_net_load_memory(dirac_net **out, dirac_context *context, const void *data, size_t size)
 {
+    DIRAC__HOLD_FLOATS();
     CHECK_HANDLE(out);
     *out = NULL;
     CHECK_HANDLE(context);
@@ -332,6 +337,7 @@ static int32_t load_weights(dirac_net *net, const char *path, const void *data, 
 
 int32_t dirac_net_load_weights(dirac_net *net, const char *path, int32_t mode)
 {
+    DIRAC__HOLD_FLOATS();
     CHECK(dirac__check_built(net, __func__));
     CHECK_HANDLE(path);
     return load_weights(net, path, NULL, 0, mode);
@@ -339,6 +345,7 @@ int32_t dirac_net_load_weights(dirac_net *net, const char *path, int32_t mode)
 
 int32_t dirac_net_load_weights_memory(dirac_net *net, const void *data, size_t size, int32_t mode)
 {
+    DIRAC__HOLD_FLOATS();
     CHECK(dirac__check_built(net, __func__));
     CHECK_HANDLE(data);
     return load_weights(net, NULL, data, size, mode);

@@ -43,6 +43,7 @@ int32_t dirac_net_set_seed(dirac_net *net, uint64_t seed)
 
 int32_t dirac_net_build(dirac_net *net)
 {
+    DIRAC__HOLD_FLOATS();
     CHECK_HANDLE(net);
     return dirac__net_build(net);
 }
@@ -63,11 +64,13 @@ static int32_t rewrite(int32_t (*how)(dirac_net **, const dirac_net *), dirac_ne
 
 int32_t dirac_net_clone(dirac_net **out, const dirac_net *net)
 {
+    DIRAC__HOLD_FLOATS();
     return rewrite(dirac__net_clone, out, net, __func__);
 }
 
 int32_t dirac_net_fold(dirac_net **out, const dirac_net *net)
 {
+    DIRAC__HOLD_FLOATS();
     return rewrite(dirac__net_fold, out, net, __func__);
 }
 

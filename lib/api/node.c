@@ -29,18 +29,21 @@ int32_t dirac_node_set_name(dirac_node *node, const char *name)
 
 int32_t dirac_node_set_int(dirac_node *node, const char *attribute, int64_t value)
 {
+    DIRAC__HOLD_FLOATS();
     CHECK(check_open(node, __func__));
     return dirac__net_stick(node->net, dirac__layer_set_int(&node->layer, node->name, attribute, value));
 }
 
 int32_t dirac_node_set_ints(dirac_node *node, const char *attribute, const int64_t *values, int32_t count)
 {
+    DIRAC__HOLD_FLOATS();
     CHECK(check_open(node, __func__));
     return dirac__net_stick(node->net, dirac__layer_set_ints(&node->layer, node->name, attribute, values, count));
 }
 
 int32_t dirac_node_set_float(dirac_node *node, const char *attribute, double value)
 {
+    DIRAC__HOLD_FLOATS();
     CHECK(check_open(node, __func__));
     return dirac__net_stick(node->net, dirac__layer_set_float(&node->layer, node->name, attribute, value));
 }
@@ -63,6 +66,7 @@ static int32_t check_initializer(const dirac_node *node, const char *parameter, 
 
 int32_t dirac_node_set_initializer(dirac_node *node, const char *parameter, int32_t init, double a, double b)
 {
+    DIRAC__HOLD_FLOATS();
     CHECK(check_open(node, __func__));
     int32_t status = check_initializer(node, parameter, init, a, b);
     if (status != DIRAC_OK)
@@ -101,6 +105,7 @@ int32_t dirac_node_share_parameters(dirac_node *node, dirac_node *owner)
 
 int32_t dirac_node_set_frozen(dirac_node *node, int32_t frozen)
 {
+    DIRAC__HOLD_FLOATS();
     CHECK_HANDLE(node);
     if (node->layer.kind != &dirac__kind_batch_norm)
         return dirac__fail(DIRAC_ERR_ARGUMENT, "layer \"%s\" of kind \"%s\" cannot be frozen: it is no batch norm",

@@ -123,6 +123,7 @@ int32_t dirac_session_set_strict(dirac_session *session, int32_t strict)
 
 int32_t dirac_session_bytes(dirac_session *session, size_t *bytes)
 {
+    DIRAC__HOLD_FLOATS();
     CHECK_HANDLE(session);
     CHECK_HANDLE(bytes);
     if (!session->planned)
@@ -133,6 +134,7 @@ int32_t dirac_session_bytes(dirac_session *session, size_t *bytes)
 
 int32_t dirac_session_prepare(dirac_session *session)
 {
+    DIRAC__HOLD_FLOATS();
     CHECK_HANDLE(session);
     CHECK(dirac__session_enter(session));
     int32_t status = open_options(session, __func__);
@@ -168,6 +170,7 @@ static int32_t check_forward(const dirac_session *s, const float *const *inputs,
 
 int32_t dirac_session_forward_inputs(dirac_session *session, const float *const *inputs, int32_t count, int64_t n)
 {
+    DIRAC__HOLD_FLOATS();
     CHECK_HANDLE(session);
     CHECK(dirac__session_enter(session));
     int32_t status = check_forward(session, inputs, count, n);
@@ -183,6 +186,7 @@ int32_t dirac_session_forward_inputs(dirac_session *session, const float *const 
 
 int32_t dirac_session_forward(dirac_session *session, const float *input, int64_t n)
 {
+    DIRAC__HOLD_FLOATS();
     return dirac_session_forward_inputs(session, &input, 1, n);
 }
 
@@ -254,6 +258,7 @@ static int32_t check_same_graph(const dirac_net *a, const dirac_net *b)
 
 int32_t dirac_session_set_net(dirac_session *session, dirac_net *net)
 {
+    DIRAC__HOLD_FLOATS();
     CHECK_HANDLE(session);
     CHECK(dirac__check_built(net, __func__));
     CHECK(dirac__session_enter(session));

@@ -30,6 +30,7 @@ static int32_t check_range(float value, double least, double below, const char *
 
 int32_t dirac_sgd_set_learning_rate(dirac_sgd *sgd, float rate)
 {
+    DIRAC__HOLD_FLOATS();
     CHECK_HANDLE(sgd);
     CHECK(check_range(rate, 0, INFINITY, "learning rate"));
     sgd->rate = rate;
@@ -38,6 +39,7 @@ int32_t dirac_sgd_set_learning_rate(dirac_sgd *sgd, float rate)
 
 int32_t dirac_sgd_set_momentum(dirac_sgd *sgd, float momentum)
 {
+    DIRAC__HOLD_FLOATS();
     CHECK_HANDLE(sgd);
     CHECK(check_range(momentum, 0, 1, "momentum"));
     sgd->momentum = momentum;
@@ -53,6 +55,7 @@ int32_t dirac_sgd_set_nesterov(dirac_sgd *sgd, int32_t nesterov)
 
 int32_t dirac_sgd_set_weight_decay(dirac_sgd *sgd, float decay)
 {
+    DIRAC__HOLD_FLOATS();
     CHECK_HANDLE(sgd);
     CHECK(check_range(decay, 0, INFINITY, "weight decay"));
     sgd->decay = decay;
@@ -61,6 +64,7 @@ int32_t dirac_sgd_set_weight_decay(dirac_sgd *sgd, float decay)
 
 int32_t dirac_sgd_set_clip_norm(dirac_sgd *sgd, float norm)
 {
+    DIRAC__HOLD_FLOATS();
     CHECK_HANDLE(sgd);
     CHECK(check_range(norm, 0, INFINITY, "norm to clip at"));
     sgd->clip_norm = norm;
@@ -88,12 +92,14 @@ static int32_t set_rule(dirac_sgd *sgd, const char *pattern, float value, bool i
 
 int32_t dirac_sgd_set_parameter_decay(dirac_sgd *sgd, const char *pattern, float decay)
 {
+    DIRAC__HOLD_FLOATS();
     CHECK_HANDLE(sgd);
     return set_rule(sgd, pattern, decay, true);
 }
 
 int32_t dirac_sgd_set_parameter_rate(dirac_sgd *sgd, const char *pattern, float factor)
 {
+    DIRAC__HOLD_FLOATS();
     CHECK_HANDLE(sgd);
     return set_rule(sgd, pattern, factor, false);
 }
@@ -103,6 +109,7 @@ int32_t dirac_sgd_set_parameter_rate(dirac_sgd *sgd, const char *pattern, float 
 int32_t dirac_sgd_schedule_drops(dirac_sgd *sgd, const int64_t *at, int32_t count, float factor,
                                  int32_t restart_momentum)
 {
+    DIRAC__HOLD_FLOATS();
     CHECK_HANDLE(sgd);
     if (count < 0 || count > DIRAC__MAX_DROPS || (at == NULL && count > 0))
         return dirac__fail(DIRAC_ERR_ARGUMENT, "%d drops, legal are 0 to %d", count, DIRAC__MAX_DROPS);
@@ -123,6 +130,7 @@ int32_t dirac_sgd_schedule_drops(dirac_sgd *sgd, const int64_t *at, int32_t coun
 
 int32_t dirac_sgd_schedule_cosine(dirac_sgd *sgd, int64_t steps, float last)
 {
+    DIRAC__HOLD_FLOATS();
     CHECK_HANDLE(sgd);
     CHECK(check_range(last, 0, INFINITY, "last learning rate"));
     if (steps < 1)
@@ -135,6 +143,7 @@ int32_t dirac_sgd_schedule_cosine(dirac_sgd *sgd, int64_t steps, float last)
 
 int32_t dirac_sgd_schedule_warmup(dirac_sgd *sgd, int64_t steps, float first)
 {
+    DIRAC__HOLD_FLOATS();
     CHECK_HANDLE(sgd);
     CHECK(check_range(first, 0, INFINITY, "first factor of the warm-up"));
     if (steps < 0)
@@ -146,6 +155,7 @@ int32_t dirac_sgd_schedule_warmup(dirac_sgd *sgd, int64_t steps, float first)
 
 int32_t dirac_sgd_learning_rate(const dirac_sgd *sgd, float *rate)
 {
+    DIRAC__HOLD_FLOATS();
     CHECK_HANDLE(sgd);
     CHECK_HANDLE(rate);
     *rate = (float)dirac__scheduled_rate(sgd, sgd->steps);
@@ -164,6 +174,7 @@ int32_t dirac_sgd_steps(const dirac_sgd *sgd, int64_t *steps)
 
 int32_t dirac_sgd_step(dirac_sgd *sgd, dirac_session *session)
 {
+    DIRAC__HOLD_FLOATS();
     CHECK_HANDLE(sgd);
     CHECK_HANDLE(session);
     CHECK(dirac__session_enter(session));

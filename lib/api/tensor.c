@@ -75,6 +75,7 @@ int32_t dirac_net_tensor_write(dirac_net *net, const char *name, const float *va
 
 int32_t dirac_net_initialize(dirac_net *net, uint64_t seed)
 {
+    DIRAC__HOLD_FLOATS();
     CHECK(dirac__check_built(net, __func__));
     CHECK(dirac__net_begin_write(net));
     /* A draw that needs memory may fail on the way: then everything is put back. */

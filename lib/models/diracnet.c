@@ -22,6 +22,7 @@ static dirac_node *add_group(dirac_net *net, dirac_node *x, int32_t group, int32
 dirac_node *dirac_model_diracnet_cifar(dirac_net *net, dirac_node *x, int32_t depth, double width,
                                        int64_t classes, int32_t form)
 {
+    DIRAC__HOLD_FLOATS();
     static const char model[] = "dirac_model_diracnet_cifar";
     int32_t n = 0, status = 0;
     if (!dirac__model_depth(model, depth, 6, 4, &n, &status) ||
@@ -44,6 +45,7 @@ dirac_node *dirac_model_diracnet_cifar(dirac_net *net, dirac_node *x, int32_t de
 dirac_node *dirac_model_diracnet_imagenet(dirac_net *net, dirac_node *x, int32_t depth,
                                           double width, int64_t classes, int32_t form)
 {
+    DIRAC__HOLD_FLOATS();
     static const char model[] = "dirac_model_diracnet_imagenet";
     static const int32_t blocks[2][4] = {{4, 4, 4, 4}, {6, 8, 12, 6}};
     int32_t status = 0;

@@ -12,6 +12,8 @@
 #include <dirac/models.h>
 #include <dirac/net.h>
 
+#include "base/floats.h"
+
 /* The deepest net a model builds: far beyond any use, and small enough that a slip cannot fill the memory with nodes. */
 #define DIRAC__MODEL_MAX_DEPTH 100000
 

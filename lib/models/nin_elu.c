@@ -6,6 +6,7 @@
 
 dirac_node *dirac_model_nin(dirac_net *net, dirac_node *x, int64_t classes)
 {
+    DIRAC__HOLD_FLOATS();
     const struct {
         int64_t channels, kernel;
     } layers[9] = {{192, 5}, {160, 1}, {96, 1},  {192, 5},    {192, 1},
@@ -31,6 +32,7 @@ dirac_node *dirac_model_nin(dirac_net *net, dirac_node *x, int64_t classes)
  */
 dirac_node *dirac_model_elu(dirac_net *net, dirac_node *x, int64_t classes)
 {
+    DIRAC__HOLD_FLOATS();
     enum { STACKS = 8, PARTS = 3 };
     const struct {
         int32_t layers;

@@ -48,6 +48,7 @@ static dirac_node *add_cifar_block(dirac_net *net, dirac_node *x, int64_t in, in
 dirac_node *dirac_model_resnet_cifar(dirac_net *net, dirac_node *x, int32_t depth, double width,
                                      int64_t classes, int32_t bottleneck, int32_t form)
 {
+    DIRAC__HOLD_FLOATS();
     static const char model[] = "dirac_model_resnet_cifar";
     int32_t n = 0, status = 0;
     if (bottleneck != 0 && bottleneck != 1) {
@@ -95,6 +96,7 @@ static dirac_node *add_imagenet_block(dirac_net *net, dirac_node *x, int64_t in,
 dirac_node *dirac_model_resnet_imagenet(dirac_net *net, dirac_node *x, int32_t depth, double width,
                                         int64_t classes, int32_t form)
 {
+    DIRAC__HOLD_FLOATS();
     static const char model[] = "dirac_model_resnet_imagenet";
     static const int32_t blocks[2][4] = {{2, 2, 2, 2}, {3, 4, 6, 3}};
     int32_t status = 0;

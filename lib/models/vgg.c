@@ -31,6 +31,7 @@ static dirac_node *add_hidden(dirac_net *net, dirac_node *x, const char *name)
 
 dirac_node *dirac_model_vgg16_cifar(dirac_net *net, dirac_node *x, int64_t classes)
 {
+    DIRAC__HOLD_FLOATS();
     /* The usual network keeps the convolutions' biases although batch norm undoes them: 4,224 of its 14,991,946. */
     x = dirac_net_flatten(net, add_vgg16_features(net, x, true));
     x = dirac__model_named(dirac_net_linear(net, x, 512), "fc0");
@@ -40,6 +41,7 @@ dirac_node *dirac_model_vgg16_cifar(dirac_net *net, dirac_node *x, int64_t class
 
 dirac_node *dirac_model_vgg16_imagenet(dirac_net *net, dirac_node *x, int64_t classes)
 {
+    DIRAC__HOLD_FLOATS();
     x = dirac_net_flatten(net, add_vgg16_features(net, x, false));
     x = add_hidden(net, add_hidden(net, x, "fc0"), "fc1");
     return dirac__model_named(dirac_net_linear(net, x, classes), "fc");
@@ -47,6 +49,7 @@ dirac_node *dirac_model_vgg16_imagenet(dirac_net *net, dirac_node *x, int64_t cl
 
 dirac_node *dirac_model_vgg_cnn_s(dirac_net *net, dirac_node *x, int64_t classes)
 {
+    DIRAC__HOLD_FLOATS();
     /* As the authors' published description of the trained net has it: neither of the first two convolutions pads, and
      * pooling rounds up, so that 224 x 224 reaches fc6 as 6 x 6. Names are theirs. */
     x = dirac__model_conv_bias(net, x, 96, 7, 1);

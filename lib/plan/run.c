@@ -195,32 +195,38 @@ void dirac__pending_reset(dirac_session *s)
     s->statistics = false;
 }
 
-/* The first tensor whose pending statistics are not finite; NULL if all are. */
-static const dirac__tensor *find_spoiled(const dirac_session *s)
+static bool is_spoiled(const dirac_session *s, const dirac__tensor *tensor)
 {
-    for (size_t i = 0; i < s->net->n_tensors && s->statistics; i++) {
-        const dirac__tensor *tensor = &s->net->tensors[i];
-        if (!has_pending(s, tensor))
-            continue;
-        const float *values = pending_of(s, tensor);
-        for (size_t j = 0; j < 2 * tensor->count; j++)
-            if (!isfinite(values[j]))
-                return tensor;
-    }
-    return NULL;
+    if (!s->statistics || !has_pending(s, tensor))
+        return false;
+    const float *values = pending_of(s, tensor);
+    for (size_t j = 0; j < 2 * tensor->count; j++)
+        if (!isfinite(values[j]))
+            return true;
+    return false;
+}
+
+int32_t dirac__pending_check_tensor(const dirac_session *s, const dirac__tensor *tensor)
+{
+    if (!is_spoiled(s, tensor))
+        return DIRAC_OK;
+    return dirac__fail(DIRAC_ERR_NOT_FINITE, "the statistics for \"%s\" are not finite", tensor->name);
 }
 
 int32_t dirac__pending_check(const dirac_session *s)
 {
-    const dirac__tensor *spoiled = find_spoiled(s);
-    if (spoiled == NULL)
-        return DIRAC_OK;
-    return dirac__fail(DIRAC_ERR_NOT_FINITE, "the statistics for \"%s\" are not finite", spoiled->name);
+    int32_t status = DIRAC_OK;
+    for (size_t i = 0; i < s->net->n_tensors && status == DIRAC_OK; i++)
+        status = dirac__pending_check_tensor(s, &s->net->tensors[i]);
+    return status;
 }
 
 void dirac__pending_drop_spoiled(dirac_session *s)
 {
-    if (find_spoiled(s) != NULL)
+    bool spoiled = false;
+    for (size_t i = 0; i < s->net->n_tensors && !spoiled; i++)
+        spoiled = is_spoiled(s, &s->net->tensors[i]);
+    if (spoiled)
         dirac__pending_reset(s);
 }
 

@@ -136,6 +136,8 @@ const float *dirac__public_gradient(const dirac_session *session, const dirac__s
 void dirac__pending_reset(dirac_session *session);
 /* Whether all pending statistics are finite; the first tensor that is not is named in the record. */
 int32_t dirac__pending_check(const dirac_session *session);
+/* The same of one tensor. */
+int32_t dirac__pending_check_tensor(const dirac_session *s, const dirac__tensor *tensor);
 /* Forgets them all if one is not finite: they could never be written, and no step could be taken any more. */
 void dirac__pending_drop_spoiled(dirac_session *session);
 /* Writes them into the net, which the caller has for writing. */

@@ -88,7 +88,7 @@ int32_t dirac__count_correct(const dirac__loss *loss, int64_t *correct)
         const float *z = loss->logits + n * loss->classes;
         int64_t best = 0;
         for (int64_t c = 1; c < loss->classes; c++)
-            if (z[c] > z[best])
+            if (z[c] > z[best] || isnan(z[c])) /* a NaN is the largest, and never right */
                 best = c;
         *correct += best == loss->labels[n] && !isnan(z[best]);
     }

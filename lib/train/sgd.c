@@ -2,6 +2,7 @@
 /* The optimizer's step: look at every gradient first, then change everything, so that a refused step changes nothing. */
 #include "train/sgd.h"
 
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -73,29 +74,42 @@ static bool takes_part(const dirac__tensor *tensor)
     return tensor->is.role == DIRAC_ROLE_TRAINED && tensor->trainable;
 }
 
-/* The sum of all squared gradients that take part; an error if one is not finite or was not computed. */
-static int32_t inspect_gradients(const dirac_sgd *sgd, const dirac_session *session, double *squares)
+/* Adds the squared gradients of tensor `i` if it takes part; an error if one is not finite or was not computed, or if its
+ * rate is beyond float. */
+static int32_t inspect_gradient(const dirac_sgd *sgd, const dirac_session *session, size_t i, double *squares)
 {
     const dirac_net *net = sgd->net;
+    const dirac__tensor *tensor = &net->tensors[i];
     const float *gradients = dirac__block_at(session, session->plan.gradients);
-    *squares = 0;
-    for (size_t i = 0; i < net->n_tensors; i++) {
-        const dirac__tensor *tensor = &net->tensors[i];
-        if (!takes_part(tensor))
-            continue;
-        if (!session->computed[i])
-            return dirac__fail(DIRAC_ERR_STATE,
-                               "parameter \"%s\" was not trainable when the session was prepared: it has no gradient",
-                               tensor->name);
-        const double sum = net->context->kernels->squares(gradients + tensor->offset, sgd->scratch, tensor->count,
-                                                          net->context->team);
-        if (!isfinite(sum))
-            return dirac__fail(DIRAC_ERR_NOT_FINITE,
-                               "the gradient of \"%s\" is not finite; parameters and momentum are as before",
-                               tensor->name);
-        *squares += sum;
-    }
+    if (!takes_part(tensor))
+        return DIRAC_OK;
+    if (!session->computed[i])
+        return dirac__fail(DIRAC_ERR_STATE,
+                           "parameter \"%s\" was not trainable when the session was prepared: it has no gradient",
+                           tensor->name);
+    const double sum = net->context->kernels->squares(gradients + tensor->offset, sgd->scratch, tensor->count,
+                                                      net->context->team);
+    if (!isfinite(sum))
+        return dirac__fail(DIRAC_ERR_NOT_FINITE,
+                           "the gradient of \"%s\" is not finite; parameters and momentum are as before", tensor->name);
+    if (!(dirac__scheduled_rate(sgd, sgd->steps) * (double)sgd->rules[i].factor <= (double)FLT_MAX))
+        return dirac__fail(DIRAC_ERR_NOT_FINITE, "the learning rate of \"%s\" is not finite", tensor->name);
+    *squares += sum;
     return DIRAC_OK;
+}
+
+/* The sum of all squared gradients that take part. Gradients and pending statistics are looked at in one walk in the order
+ * of the layers, so that the first layer that has something wrong is the one that is named. */
+static int32_t inspect(const dirac_sgd *sgd, const dirac_session *session, double *squares)
+{
+    int32_t status = DIRAC_OK;
+    *squares = 0;
+    for (size_t i = 0; i < sgd->net->n_tensors && status == DIRAC_OK; i++) {
+        status = inspect_gradient(sgd, session, i, squares);
+        if (status == DIRAC_OK)
+            status = dirac__pending_check_tensor(session, &sgd->net->tensors[i]);
+    }
+    return status;
 }
 
 static bool at_restart(const dirac_sgd *sgd)
@@ -130,9 +144,7 @@ static void update(dirac_sgd *sgd, const dirac_session *session, float scale)
 static int32_t step_alone(dirac_sgd *sgd, dirac_session *session)
 {
     double squares;
-    int32_t status = inspect_gradients(sgd, session, &squares);
-    if (status == DIRAC_OK)
-        status = dirac__pending_check(session);
+    int32_t status = inspect(sgd, session, &squares);
     if (status != DIRAC_OK)
         return status;
     const double norm = sqrt(squares);

@@ -1,12 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # The shared library exports the functions its headers declare, no more and no less, imports nothing that prints, exits
-# or changes the state of the process, and each of its functions is in the test of NULL arguments.
-# Usage: symbols.sh LIBRARY INCLUDE TEST_NULLS
+# or changes the state of the process, and each of its functions is in the test of NULL arguments and in that of watched
+# calls. Usage: symbols.sh LIBRARY INCLUDE TEST...
 set -eu
 library=$1
 include=$2
-nulls=$3
+shift 2
 command -v nm >/dev/null || { echo "no nm here"; exit 77; }
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
@@ -35,7 +35,9 @@ for name in exit _exit _Exit quick_exit abort atexit printf vprintf puts putchar
 done
 
 while read -r name; do
-    grep -q "\<$name(" "$nulls" || { echo "$name is not in $(basename "$nulls")"; failed=1; }
+    for test in "$@"; do
+        grep -q "\<$name(" "$test" || { echo "$name is not in $(basename "$test")"; failed=1; }
+    done
 done <"$scratch/declared"
 echo "$(wc -l <"$scratch/exported") functions"
 exit $failed
