@@ -43,6 +43,29 @@ typedef struct dirac__pooling {
     int32_t count_padding; /* average: whether padding counts in the divisor (what lies beyond in + 2 before never does) */
 } dirac__pooling;
 
+/* How a convolution may read x: as max(scale[c] x + shift[c], 0). scale NULL: as it is. Padding is zero all the same. */
+typedef struct dirac__activation {
+    const float *scale, *shift;
+} dirac__activation;
+
+/* Where a convolution leaves mean[c] and the biased var[c] of its outputs. */
+typedef struct dirac__moments {
+    float *mean, *var;
+} dirac__moments;
+
+/* What the gradient at an input that was read through an activation goes through: dz = dx where scale[c] z + shift[c] > 0,
+ * and 0 elsewhere. Leaves sum[c] of dz and product[c] of dz (z - mean[c]): batch norm's backward starts with them. */
+typedef struct dirac__mask {
+    const float *z, *scale, *shift, *mean;
+    float *sum, *product;
+} dirac__mask;
+
+/* What the gradient at an output goes through before it is used: dy <- a[c] dy + (b[c] (y - mean[c]) + t[c]), in place:
+ * the rest of batch norm's backward. */
+typedef struct dirac__correction {
+    const float *y, *a, *b, *mean, *t;
+} dirac__correction;
+
 typedef struct dirac__kernels {
     const char *name; /* "scalar", "x86-64-v3", ... */
 
@@ -82,15 +105,19 @@ typedef struct dirac__kernels {
     size_t (*winograd_packed_transposed)(const dirac__convolution *);
     void (*winograd_pack_transposed)(float *packed, const float *w, const float *scale, const float *delta,
                                      const dirac__convolution *, dirac__team *);
-    /* Floats of scratch of the next two, for a team of so many lanes; does not depend on n. */
+    /* Floats of scratch of the next two, for a team of so many lanes and up to n images. */
     size_t (*winograd_scratch)(const dirac__convolution *, int32_t lanes);
-    void (*winograd_forward)(float *y, const float *x, const float *packed, const float *bias, int32_t relu,
-                             float *scratch, const dirac__convolution *, dirac__team *);
-    void (*winograd_backward_data)(float *dx, const float *dy, const float *packed, float *scratch,
+    /* activation, moments and mask: NULL where not wanted. */
+    void (*winograd_forward)(float *y, const float *x, const dirac__activation *, const float *packed, const float *bias,
+                             int32_t relu, const dirac__moments *, float *scratch, const dirac__convolution *,
+                             dirac__team *);
+    void (*winograd_backward_data)(float *dx, const float *dy, const float *packed, const dirac__mask *, float *scratch,
                                    const dirac__convolution *, dirac__team *);
-    size_t (*winograd_weight_scratch)(const dirac__convolution *); /* does not depend on n */
-    void (*winograd_backward_weight)(float *g, const float *x, const float *dy, float *scratch,
-                                     const dirac__convolution *, dirac__team *);
+    size_t (*winograd_weight_scratch)(const dirac__convolution *, int32_t lanes); /* for up to n images */
+    /* dy is overwritten where it is corrected. */
+    void (*winograd_backward_weight)(float *g, const float *x, const dirac__activation *, float *dy,
+                                     const dirac__correction *, float *scratch, const dirac__convolution *,
+                                     dirac__team *);
 
     /* ---- per-channel work on x[rows][c] (channels.c). Sums are in double across blocks of rows. ---- */
 

@@ -31,4 +31,11 @@ static inline vec vec_all(float x)
     return x - (vec){0};
 }
 
+/* max(v, 0); NaN stays */
+static inline vec vec_relu(vec v)
+{
+    typedef int32_t mask __attribute__((vector_size(DIRAC_LANES * 4)));
+    return (vec)((mask)v & ~(mask)(v < (vec){0}));
+}
+
 #endif

@@ -25,59 +25,28 @@
 #define POINT_A3 0.35355339059327376f /* a^3 */
 #define POINT_B3 2.82842712474619010f /* b^3 */
 
-/* B' d: input to points. A two-dimensional transform goes by pairs of points, which share their terms: the 6x6 vectors of
- * all at once would be more than there are registers. */
-static ALWAYS_INLINE void input_pair(int pair, vec out[2], const vec in[6])
-{
-    if (pair == 0) { /* points 0 and infinity */
-        out[0] = in[0] - 2.5f * in[2] + in[4];
-        out[1] = in[1] - 2.5f * in[3] + in[5];
-    } else { /* a and -a, b and -b */
-        const float square = pair == 1 ? 2.0f : 0.5f, factor = pair == 1 ? POINT_A : POINT_B;
-        const vec even = in[4] - square * in[2], odd = factor * (in[3] - square * in[1]);
-        out[0] = even + odd;
-        out[1] = even - odd;
-    }
-}
-
-/* The points of a pair. */
-#define PAIR_FIRST(pair) ((pair) == 0 ? 0 : 2 * (pair) - 1)
-#define PAIR_SECOND(pair) ((pair) == 0 ? 5 : 2 * (pair))
-
+/* B' d: input to points. */
 static ALWAYS_INLINE void input_transform(vec out[6], const vec in[6])
 {
-    UNROLL
-    for (int pair = 0; pair < 3; pair++) {
-        vec two[2];
-        input_pair(pair, two, in);
-        out[PAIR_FIRST(pair)] = two[0];
-        out[PAIR_SECOND(pair)] = two[1];
-    }
+    const vec even_a = in[4] - 2.0f * in[2], odd_a = POINT_A * (in[3] - 2.0f * in[1]);
+    const vec even_b = in[4] - 0.5f * in[2], odd_b = POINT_B * (in[3] - 0.5f * in[1]);
+    out[0] = in[0] - 2.5f * in[2] + in[4];
+    out[1] = even_a + odd_a;
+    out[2] = even_a - odd_a;
+    out[3] = even_b + odd_b;
+    out[4] = even_b - odd_b;
+    out[5] = in[1] - 2.5f * in[3] + in[5];
 }
 
-/* A' m: points to outputs; half 0 gives outputs 0 and 2, half 1 gives 1 and 3. */
-static ALWAYS_INLINE void output_half(int half, vec out[2], const vec in[6])
-{
-    if (half == 0) {
-        const vec sum_a = in[1] + in[2], sum_b = in[3] + in[4];
-        out[0] = in[0] + sum_a + sum_b;
-        out[1] = 0.5f * sum_a + 2.0f * sum_b;
-    } else {
-        const vec difference_a = in[1] - in[2], difference_b = in[3] - in[4];
-        out[0] = POINT_A * difference_a + POINT_B * difference_b;
-        out[1] = POINT_A3 * difference_a + POINT_B3 * difference_b + in[5];
-    }
-}
-
+/* A' m: points to outputs. */
 static ALWAYS_INLINE void output_transform(vec out[4], const vec in[6])
 {
-    vec even[2], odd[2];
-    output_half(0, even, in);
-    output_half(1, odd, in);
-    out[0] = even[0];
-    out[1] = odd[0];
-    out[2] = even[1];
-    out[3] = odd[1];
+    const vec sum_a = in[1] + in[2], difference_a = in[1] - in[2];
+    const vec sum_b = in[3] + in[4], difference_b = in[3] - in[4];
+    out[0] = in[0] + sum_a + sum_b;
+    out[1] = POINT_A * difference_a + POINT_B * difference_b;
+    out[2] = 0.5f * sum_a + 2.0f * sum_b;
+    out[3] = POINT_A3 * difference_a + POINT_B3 * difference_b + in[5];
 }
 
 /* A y: the adjoint, outputs' gradients to points. */
@@ -149,14 +118,43 @@ static inline void next_place(dirac__tile_place *place, const dirac__tiling *til
     }
 }
 
+static inline int64_t tiles_over(int64_t size)
+{
+    return (size + WINOGRAD_OUT - 1) / WINOGRAD_OUT;
+}
+
 /* The tiling of a forward product, and of the product that gives the gradient at the input. */
 dirac__tiling KERNEL(tiling_forward)(const dirac__convolution *shape);
 dirac__tiling KERNEL(tiling_backward)(const dirac__convolution *shape);
 
-/* v[e * stride + (t - t0) * channels + c] <- B' x B of tiles t0 to t0 + count - 1; x (images, source, channels). `zero`:
- * `channels` zeros. */
-void KERNEL(winograd_inputs)(float *v, int64_t stride, const float *x, const float *zero, int64_t channels,
+/* ---- transformed inputs (winograd_input.c) ---- */
+
+/* Where point e of tile t, channel c goes, for c a multiple of DIRAC_LANES:
+ *     v[e * point + t / TILE_ROWS * block + t % TILE_ROWS * tile + c / DIRAC_LANES * channel] */
+typedef struct dirac__point_order {
+    int64_t point, block, tile, channel;
+} dirac__point_order;
+
+/* v <- B' x B of tiles t0 to t0 + count - 1, the first of them tile number `first` of v; x (images, source, channels), read
+ * as `activation` says. `zero`: `channels` zeros. */
+void KERNEL(winograd_inputs)(float *v, const dirac__point_order *order, int64_t first, const float *x,
+                             const dirac__activation *activation, const float *zero, int64_t channels,
                              const dirac__tiling *tiling, int64_t t0, int64_t count);
+
+/* ---- products (winograd_product.c) ---- */
+
+/* The order of V that products read: blocks of TILE_ROWS tiles, in each [channels / LANES][TILE_ROWS][LANES]. */
+dirac__point_order KERNEL(winograd_order)(int64_t tiles, int64_t channels);
+
+/* Floats of V and of M for `tiles` tiles; a line of the cache lies between matrices, lest 36 streams meet in one set. */
+int64_t KERNEL(winograd_inputs_size)(int64_t tiles, int64_t channels);
+int64_t KERNEL(winograd_products_size)(int64_t tiles, int64_t channels);
+
+/* m[panel][t][width] <- V U for one point: `tiles` tiles, panels p0 to p1 - 1; u and v are that point's. */
+void KERNEL(winograd_multiply)(float *m, const float *v, const float *u, int64_t tiles, int64_t summed, int64_t written,
+                               int64_t p0, int64_t p1);
+
+/* ---- weights (winograd_pack.c) ---- */
 
 /* Floats of 36 matrices of summed x written channels in panels (convolution.h): [e][panel][k][width]. */
 int64_t KERNEL(winograd_matrix_size)(int64_t summed, int64_t written);

@@ -4,189 +4,382 @@
  *
  *     dg[o,i] = G' [ sum over tiles t of (A dy[t,o] A') . (B' x[t,i] B) ] G
  *
- * A chunk of tiles is turned into V[e][t][i] and D[e][panel][t][o] by all lanes; then each task adds the chunk's products to
- * its own part of the 36 matrices S[e] of i x o. After the last chunk S is turned back into 3x3 filters. An element's
- * sum runs over the tiles in order, in one float sum a chunk: it errs by at most CHUNK_TILES + chunks roundings.
+ * A block of tiles is turned into V [k][e][t][LANES], k blocks of input channels, and D [panel][e][t][width]; the products
+ * S [panel][k][e][LANES][width] add up over blocks and are turned back into 3x3 filters at the end. Work is cut by shape
+ * alone: small S apart, every part of the tiles with blocks, V, D and S of its own; large S together, all lanes first
+ * transforming a block, then sharing out the pairs (panel, k), of which S stays in the caches for all 36 points. An element's
+ * sum is one float sum a block, in the order of the tiles: it errs by at most (tiles of a block + blocks + parts) roundings.
+ *
+ * dy may be corrected (dirac__correction) where it is read: tiles of dy do not overlap, so that is done once and in place.
  */
 #include "base/mem.h"
-#include "kernels/convolution_tile.h"
 #include "kernels/winograd.h"
 
-#define CHUNK_FLOATS (1024 * 1024) /* of V and D together */
-#define LEAST_TILES 64
+#define ROWS (DIRAC_LANES == 16 ? 8 : 4) /* of S in registers, two vectors wide; twice as many of one */
+#define LARGE_SUMS (256 * 1024)          /* floats of S worked on together */
+#define APART_FLOATS (128 * 1024)        /* of V and D of a block */
+#define TOGETHER_FLOATS (4 * 1024 * 1024)
 #define MOST_TILES 512
-#define GROUP_TILES 8              /* of one transforming task */
+#define MOST_PARTS 8
+#define GROUP_TILES 4 /* of one transforming task */
 
 typedef struct weight_job {
-    const float *x, *dy, *zero;
-    float *g, *v, *d, *sums;
+    const float *x, *zero;
+    const dirac__activation *activation;
+    float *dy, *g, *scratch, *sums;
+    const dirac__correction *correction;
     int64_t ci, co;
     dirac__tiling inputs;
-    int64_t t0, count; /* the chunk */
-    int64_t v_stride, d_stride;
-    int64_t panels, parts;
+    int64_t most, parts; /* tiles of a block, parts of the tiles with sums of their own */
+    /* the block worked on together */
+    int64_t t0, count;
+    int32_t add, last;
 } weight_job;
 
-static int64_t chunk_tiles(const dirac__convolution *s)
+/* V and D of a block of `count` tiles. */
+typedef struct block {
+    float *v, *d;
+    int64_t count, v_point, v_channel; /* from point to point, from block of channels to block */
+} block;
+
+static int64_t line(int64_t count, int64_t width)
 {
-    const int64_t fitting = CHUNK_FLOATS / (WINOGRAD_POINTS * (s->ci + padded_channels(s->co)));
-    return at_most(at_least(fitting, LEAST_TILES), MOST_TILES);
+    return count * width + 16;
 }
 
-static size_t chunk_floats(int64_t tiles, int64_t channels)
+static int64_t v_floats(int64_t count, int64_t ci)
 {
-    return (size_t)(WINOGRAD_POINTS * (tiles * channels + 16));
+    return ci / DIRAC_LANES * WINOGRAD_POINTS * line(count, DIRAC_LANES);
 }
 
-size_t KERNEL(winograd_weight_scratch)(const dirac__convolution *s)
+static int64_t d_floats(int64_t count, int64_t co)
+{
+    return panel_count(co) * WINOGRAD_POINTS * line(count, PANEL);
+}
+
+static int64_t sum_floats(int64_t ci, int64_t co)
+{
+    return WINOGRAD_POINTS * ci * padded_channels(co);
+}
+
+static int32_t is_large(int64_t ci, int64_t co)
+{
+    return sum_floats(ci, co) > LARGE_SUMS;
+}
+
+static int64_t block_tiles(int64_t ci, int64_t co)
+{
+    const int64_t floats = is_large(ci, co) ? TOGETHER_FLOATS : APART_FLOATS;
+    return at_most(at_least(floats / (WINOGRAD_POINTS * (ci + co)), is_large(ci, co) ? 64 : 16), MOST_TILES);
+}
+
+static int64_t part_count(int64_t ci, int64_t co, int64_t tiles)
+{
+    return is_large(ci, co) ? 1 : at_most(MOST_PARTS, at_least(tiles / 16, 1));
+}
+
+size_t KERNEL(winograd_weight_scratch)(const dirac__convolution *s, int32_t lanes)
 {
     size_t sums;
-    if (!dirac__multiply((size_t)padded_channels(s->co), (size_t)s->ci, &sums) || sums > SIZE_MAX / 128) {
+    if (!dirac__multiply((size_t)padded_channels(s->co), (size_t)s->ci, &sums) || sums > SIZE_MAX / 4096) {
         return SIZE_MAX;
     }
-    const int64_t tiles = chunk_tiles(s);
-    return sums * WINOGRAD_POINTS + chunk_floats(tiles, s->ci) + chunk_floats(tiles, padded_channels(s->co)) +
-           (size_t)at_least(s->ci, s->co);
+    const dirac__tiling tiling = KERNEL(tiling_forward)(s);
+    const int64_t tiles = at_most(block_tiles(s->ci, s->co), tiling.count);
+    const int64_t sets = is_large(s->ci, s->co) ? 1 : lanes;
+    return (size_t)(sets * (v_floats(tiles, s->ci) + d_floats(tiles, s->co)) +
+                    part_count(s->ci, s->co, tiling.count) * sum_floats(s->ci, s->co) + at_least(s->ci, s->co));
 }
 
-/* A dy A' of one tile and vector of channels to out at e * stride; pixel (i, j) at rows[i] + j * steps[i]. */
-static ALWAYS_INLINE void transform_gradient(float *out, int64_t stride, const float *const rows[4],
-                                             const int64_t steps[4], int64_t wide)
+/* ---- transforms ---- */
+
+/* A dy A' of one vector of channels of one tile to d at e * point. */
+static ALWAYS_INLINE void transform(int corrected, int whole, float *d, int64_t point, float *dy, const float *y,
+                                    const dirac__correction *k, int64_t c, int64_t pixel, int64_t row, int64_t high,
+                                    int64_t wide)
 {
-    vec middle[4][6]; /* [column][point] */
-    UNROLL
-    for (int j = 0; j < 4; j++) {
-        vec column[4] = {{0}, {0}, {0}, {0}};
-        if (j < wide) {
-            UNROLL
-            for (int i = 0; i < 4; i++) {
-                column[i] = vec_load(rows[i] + j * steps[i]);
+    vec middle[WINOGRAD_IN][WINOGRAD_OUT], a = {0}, b = {0}, mean = {0}, t = {0}; /* middle: [row of points][column] */
+    if (corrected) {
+        a = vec_load(k->a + c);
+        b = vec_load(k->b + c);
+        mean = vec_load(k->mean + c);
+        t = vec_load(k->t + c);
+    }
+    for (int64_t j = 0; j < WINOGRAD_OUT; j++) {
+        vec column[WINOGRAD_OUT], points[WINOGRAD_IN];
+        UNROLL
+        for (int i = 0; i < WINOGRAD_OUT; i++) {
+            const int64_t at = i * row + j * pixel;
+            column[i] = (vec){0};
+            if (whole || (i < high && j < wide)) {
+                column[i] = vec_load(dy + at);
+                if (corrected) {
+                    column[i] = a * column[i] + (b * (vec_load(y + at) - mean) + t);
+                    vec_store(dy + at, column[i]);
+                }
             }
         }
-        output_adjoint(middle[j], column);
-    }
-    UNROLL
-    for (int i = 0; i < 6; i++) {
-        const vec row[4] = {middle[0][i], middle[1][i], middle[2][i], middle[3][i]};
-        vec points[6];
-        output_adjoint(points, row);
+        output_adjoint(points, column);
         UNROLL
-        for (int j = 0; j < 6; j++) {
-            vec_store(out + (i * 6 + j) * stride, points[j]);
+        for (int i = 0; i < WINOGRAD_IN; i++) {
+            middle[i][j] = points[i];
+        }
+    }
+    for (int64_t i = 0; i < WINOGRAD_IN; i++) {
+        vec points[WINOGRAD_IN];
+        output_adjoint(points, middle[i]);
+        UNROLL
+        for (int j = 0; j < WINOGRAD_IN; j++) {
+            vec_store(d + (i * WINOGRAD_IN + j) * point, points[j]);
         }
     }
 }
 
-/* D of the tile at `place`, number t of the chunk, in the order of panels: [panel][t][width]. */
-static ALWAYS_INLINE void gradient_tile(const weight_job *job, const dirac__tile_place *place, int64_t t)
+/* All channels of one tile, number t of its block. */
+static ALWAYS_INLINE void gradient_tile(int corrected, int whole, const weight_job *job, const block *to,
+                                        const dirac__tile_place *place, int64_t t)
 {
     const dirac__tiling *tiling = &job->inputs;
-    const int64_t top = place->row * 4, left = place->column * 4;
-    const int64_t high = tiling->target[0] - top, wide = tiling->target[1] - left;
-    const float *first = job->dy + ((place->image * tiling->target[0] + top) * tiling->target[1] + left) * job->co;
+    const int64_t top = place->row * WINOGRAD_OUT, left = place->column * WINOGRAD_OUT;
+    const int64_t first = ((place->image * tiling->target[0] + top) * tiling->target[1] + left) * job->co;
     for (int64_t c = 0; c < job->co; c += DIRAC_LANES) {
-        const int64_t p = c / PANEL;
-        const float *rows[4];
-        int64_t steps[4];
-        for (int64_t i = 0; i < 4; i++) {
-            rows[i] = i < high ? first + i * tiling->target[1] * job->co + c : job->zero;
-            steps[i] = i < high ? job->co : 0;
-        }
-        transform_gradient(job->d + p * PANEL * job->count + t * panel_width(job->co, p) + c % PANEL, job->d_stride,
-                           rows, steps, wide);
+        const int64_t p = c / PANEL, width = panel_width(job->co, p), point = line(to->count, width);
+        float *d = to->d + p * WINOGRAD_POINTS * line(to->count, PANEL) + t * width + c % PANEL;
+        transform(corrected, whole, d, point, job->dy + first + c, corrected ? job->correction->y + first + c : NULL,
+                  job->correction, c, job->co, tiling->target[1] * job->co, tiling->target[0] - top,
+                  tiling->target[1] - left);
     }
 }
+
+/* Tiles t0 + from to t0 + from + count - 1 into numbers from `from` on of a block that begins at t0. */
+static void transform_tiles(const weight_job *job, const block *to, int64_t t0, int64_t from, int64_t count)
+{
+    const dirac__point_order order = {.point = to->v_point, .block = TILE_ROWS * DIRAC_LANES, .tile = DIRAC_LANES,
+                                      .channel = to->v_channel};
+    dirac__tile_place place = place_of(&job->inputs, t0 + from);
+    KERNEL(winograd_inputs)(to->v, &order, from, job->x, job->activation, job->zero, job->ci, &job->inputs, t0 + from,
+                            count);
+    for (int64_t t = from; t < from + count; t++, next_place(&place, &job->inputs)) {
+        const int whole = (place.row + 1) * WINOGRAD_OUT <= job->inputs.target[0] &&
+                          (place.column + 1) * WINOGRAD_OUT <= job->inputs.target[1];
+        if (job->correction != NULL) {
+            if (whole) {
+                gradient_tile(1, 1, job, to, &place, t);
+            } else {
+                gradient_tile(1, 0, job, to, &place, t);
+            }
+        } else if (whole) {
+            gradient_tile(0, 1, job, to, &place, t);
+        } else {
+            gradient_tile(0, 0, job, to, &place, t);
+        }
+    }
+}
+
+static block cut_block(float *at, int64_t count, int64_t ci)
+{
+    return (block){.v = at, .d = at + v_floats(count, ci), .count = count, .v_point = line(count, DIRAC_LANES),
+                   .v_channel = WINOGRAD_POINTS * line(count, DIRAC_LANES)};
+}
+
+/* ---- products ---- */
+
+/* s[m][v] (+)= sum over t of v[t][m] d[t][v] */
+static ALWAYS_INLINE void outer_product(int rows, int vectors, float *s, const float *v, const float *d, int64_t count,
+                                        int32_t add)
+{
+    vec sum[2 * ROWS][2];
+    UNROLL
+    for (int m = 0; m < rows; m++) {
+        UNROLL
+        for (int w = 0; w < vectors; w++) {
+            sum[m][w] = (vec){0};
+        }
+    }
+    for (int64_t t = 0; t < count; t++, v += DIRAC_LANES, d += vectors * DIRAC_LANES) {
+        vec b[2];
+        UNROLL
+        for (int w = 0; w < vectors; w++) {
+            b[w] = vec_load(d + w * DIRAC_LANES);
+        }
+        UNROLL
+        for (int m = 0; m < rows; m++) {
+            const vec a = vec_all(v[m]);
+            UNROLL
+            for (int w = 0; w < vectors; w++) {
+                sum[m][w] += a * b[w];
+            }
+        }
+    }
+    UNROLL
+    for (int m = 0; m < rows; m++) {
+        UNROLL
+        for (int w = 0; w < vectors; w++) {
+            float *at = s + (m * vectors + w) * DIRAC_LANES;
+            vec_store(at, add ? vec_load(at) + sum[m][w] : sum[m][w]);
+        }
+    }
+}
+
+/* Where S of panel p and block k of channels begins; its points follow each other. */
+static int64_t sum_offset(const weight_job *job, int64_t p, int64_t k)
+{
+    return WINOGRAD_POINTS * (p * PANEL * job->ci + k * DIRAC_LANES * panel_width(job->co, p));
+}
+
+static void add_products(const weight_job *job, float *sums, const block *b, int64_t p, int64_t k, int32_t add)
+{
+    const int64_t width = panel_width(job->co, p);
+    const float *v = b->v + k * b->v_channel, *d = b->d + p * WINOGRAD_POINTS * line(b->count, PANEL);
+    float *s = sums + sum_offset(job, p, k);
+    for (int64_t e = 0; e < WINOGRAD_POINTS; e++, v += b->v_point, d += line(b->count, width)) {
+        if (width == PANEL) {
+            for (int64_t m = 0; m < DIRAC_LANES; m += ROWS, s += ROWS * PANEL) {
+                outer_product(ROWS, 2, s, v + m, d, b->count, add);
+            }
+        } else {
+            const int rows = 2 * ROWS < DIRAC_LANES ? 2 * ROWS : DIRAC_LANES;
+            for (int64_t m = 0; m < DIRAC_LANES; m += rows, s += rows * DIRAC_LANES) {
+                outer_product(rows, 1, s, v + m, d, b->count, add);
+            }
+        }
+    }
+}
+
+/* ---- back to filters ---- */
+
+/* G' S G of one vector of filters for one input channel; S of part q at s + q * part, points `point` apart. */
+static ALWAYS_INLINE void join_vector(vec taps[9], const float *s, int64_t point, int64_t parts, int64_t part)
+{
+    vec middle[3][WINOGRAD_IN]; /* [tap row][column] */
+    for (int64_t x = 0; x < WINOGRAD_IN; x++) {
+        vec column[WINOGRAD_IN], three[3];
+        UNROLL
+        for (int y = 0; y < WINOGRAD_IN; y++) {
+            const float *from = s + (y * WINOGRAD_IN + x) * point;
+            column[y] = vec_load(from);
+            for (int64_t q = 1; q < parts; q++) {
+                column[y] += vec_load(from + q * part);
+            }
+        }
+        weight_adjoint(three, column);
+        UNROLL
+        for (int y = 0; y < 3; y++) {
+            middle[y][x] = three[y];
+        }
+    }
+    UNROLL
+    for (int y = 0; y < 3; y++) {
+        weight_adjoint(taps + 3 * y, middle[y]);
+    }
+}
+
+/* Panel p, block k of channels, into the parameters' order (o, i, taps). */
+static void join(const weight_job *job, int64_t p, int64_t k)
+{
+    const int64_t width = panel_width(job->co, p), part = sum_floats(job->ci, job->co);
+    const float *sums = job->sums + sum_offset(job, p, k);
+    for (int64_t j = 0; j < width; j += DIRAC_LANES) {
+        for (int64_t i = 0; i < DIRAC_LANES; i++) {
+            vec taps[9];
+            join_vector(taps, sums + i * width + j, DIRAC_LANES * width, job->parts, part);
+            for (int64_t l = 0; l < DIRAC_LANES; l++) {
+                float *to = job->g + ((p * PANEL + j + l) * job->ci + k * DIRAC_LANES + i) * 9;
+                for (int x = 0; x < 9; x++) {
+                    to[x] = taps[x][l];
+                }
+            }
+        }
+    }
+}
+
+static void join_pair(void *argument, int64_t task, int32_t lane)
+{
+    const weight_job *job = argument;
+    const int64_t blocks = job->ci / DIRAC_LANES;
+    (void)lane;
+    join(job, task / blocks, task % blocks);
+}
+
+/* ---- apart ---- */
+
+static void run_part(void *argument, int64_t q, int32_t lane)
+{
+    const weight_job *job = argument;
+    const int64_t begin = share(job->inputs.count, job->parts, q), end = share(job->inputs.count, job->parts, q + 1);
+    const int64_t blocks = (end - begin + job->most - 1) / job->most;
+    float *sums = job->sums + q * sum_floats(job->ci, job->co);
+    float *at = job->scratch + (int64_t)lane * (v_floats(job->most, job->ci) + d_floats(job->most, job->co));
+    for (int64_t n = 0; n < blocks; n++) {
+        const int64_t t0 = begin + share(end - begin, blocks, n), t1 = begin + share(end - begin, blocks, n + 1);
+        const block b = cut_block(at, t1 - t0, job->ci);
+        transform_tiles(job, &b, t0, 0, t1 - t0);
+        for (int64_t p = 0; p < panel_count(job->co); p++) {
+            for (int64_t k = 0; k < job->ci / DIRAC_LANES; k++) {
+                add_products(job, sums, &b, p, k, n > 0);
+            }
+        }
+    }
+}
+
+/* ---- together ---- */
 
 static void transform_group(void *argument, int64_t group, int32_t lane)
 {
     const weight_job *job = argument;
-    const int64_t first = group * GROUP_TILES, count = at_most(GROUP_TILES, job->count - first);
+    const int64_t from = group * GROUP_TILES;
+    const block b = cut_block(job->scratch, job->count, job->ci);
     (void)lane;
-    KERNEL(winograd_inputs)(job->v + first * job->ci, job->v_stride, job->x, job->zero, job->ci, &job->inputs,
-                            job->t0 + first, count);
-    dirac__tile_place place = place_of(&job->inputs, job->t0 + first);
-    for (int64_t t = first; t < first + count; t++, next_place(&place, &job->inputs)) {
-        gradient_tile(job, &place, t);
-    }
+    transform_tiles(job, &b, job->t0, from, at_most(GROUP_TILES, job->count - from));
 }
 
-/* S[e][panel][i][width] += sum over the chunk's tiles of V D, for one e and panel. */
-static void add_products(void *argument, int64_t task, int32_t lane)
+static void multiply_pair(void *argument, int64_t task, int32_t lane)
 {
     const weight_job *job = argument;
-    const int64_t e = task / job->panels, p = task % job->panels, width = panel_width(job->co, p);
-    const float *v = job->v + e * job->v_stride, *d = job->d + e * job->d_stride + p * PANEL * job->count;
-    float *sum = job->sums + (e * padded_channels(job->co) + p * PANEL) * job->ci;
-    const int64_t blocks = (job->ci + OUTER_ROWS - 1) / OUTER_ROWS;
-    const float *rows[MOST_TILES];
+    const block b = cut_block(job->scratch, job->count, job->ci);
+    const int64_t blocks = job->ci / DIRAC_LANES;
     (void)lane;
-    for (int64_t t = 0; t < job->count; t++) {
-        rows[t] = v + t * job->ci;
-    }
-    for (int64_t b = 0; b < blocks; b++) {
-        const int64_t i = share(job->ci, blocks, b), size = share(job->ci, blocks, b + 1) - i;
-        KERNEL(outers)[size - 1][width > DIRAC_LANES](sum + i * width, rows, i, d, job->count);
+    add_products(job, job->sums, &b, task / blocks, task % blocks, job->add);
+    if (job->last) {
+        join(job, task / blocks, task % blocks);
     }
 }
 
-/* G' S G for one panel and some of its rows i, into the parameters' order (o, i, taps). */
-static void join_part(void *argument, int64_t task, int32_t lane)
+static void run_together(weight_job *job, dirac__team *team)
 {
-    const weight_job *job = argument;
-    const int64_t p = task / job->parts, part = task % job->parts, width = panel_width(job->co, p);
-    const int64_t stride = padded_channels(job->co) * job->ci;
-    (void)lane;
-    for (int64_t i = share(job->ci, job->parts, part); i < share(job->ci, job->parts, part + 1); i++) {
-        for (int64_t j = 0; j < width; j += DIRAC_LANES) {
-            const float *s = job->sums + p * PANEL * job->ci + i * width + j;
-            vec middle[6][3]; /* [column][tap row] */
-            for (int x = 0; x < 6; x++) {
-                vec column[6];
-                for (int y = 0; y < 6; y++) {
-                    column[y] = vec_load(s + (y * 6 + x) * stride);
-                }
-                weight_adjoint(middle[x], column);
-            }
-            for (int y = 0; y < 3; y++) {
-                vec row[6], taps[3];
-                for (int x = 0; x < 6; x++) {
-                    row[x] = middle[x][y];
-                }
-                weight_adjoint(taps, row);
-                for (int64_t l = 0; l < DIRAC_LANES; l++) {
-                    float *to = job->g + ((p * PANEL + j + l) * job->ci + i) * 9 + y * 3;
-                    for (int x = 0; x < 3; x++) {
-                        to[x] = taps[x][l];
-                    }
-                }
-            }
-        }
-    }
-}
-
-void KERNEL(winograd_backward_weight)(float *g, const float *x, const float *dy, float *scratch,
-                                      const dirac__convolution *s, dirac__team *team)
-{
-    const int64_t most = chunk_tiles(s), channels = at_least(s->ci, s->co);
-    weight_job job = {.x = x, .dy = dy, .g = g, .ci = s->ci, .co = s->co, .inputs = KERNEL(tiling_forward)(s),
-                      .panels = panel_count(s->co)};
-    const size_t sums = (size_t)KERNEL(winograd_matrix_size)(s->ci, s->co);
-    float *zero = scratch + sums + chunk_floats(most, s->ci) + chunk_floats(most, padded_channels(s->co));
-    job.sums = scratch;
-    job.v = scratch + sums;
-    job.d = job.v + chunk_floats(most, s->ci);
-    job.zero = zero;
-    memset(job.sums, 0, sums * sizeof(float));
-    memset(zero, 0, (size_t)channels * sizeof(float));
-    const int64_t chunks = (job.inputs.count + most - 1) / most;
+    const int64_t chunks = (job->inputs.count + job->most - 1) / job->most;
     for (int64_t c = 0; c < chunks; c++) {
-        job.t0 = share(job.inputs.count, chunks, c);
-        job.count = share(job.inputs.count, chunks, c + 1) - job.t0;
-        job.v_stride = job.count * s->ci + 16;
-        job.d_stride = job.count * padded_channels(s->co) + 16;
-        dirac__team_run(team, (job.count + GROUP_TILES - 1) / GROUP_TILES, transform_group, &job);
-        dirac__team_run(team, WINOGRAD_POINTS * job.panels, add_products, &job);
+        job->t0 = share(job->inputs.count, chunks, c);
+        job->count = share(job->inputs.count, chunks, c + 1) - job->t0;
+        job->add = c > 0;
+        job->last = c == chunks - 1;
+        dirac__team_run(team, (job->count + GROUP_TILES - 1) / GROUP_TILES, transform_group, job);
+        dirac__team_run(team, panel_count(job->co) * (job->ci / DIRAC_LANES), multiply_pair, job);
     }
-    job.parts = at_most(job.ci, 8);
-    dirac__team_run(team, job.panels * job.parts, join_part, &job);
+}
+
+void KERNEL(winograd_backward_weight)(float *g, const float *x, const dirac__activation *activation, float *dy,
+                                      const dirac__correction *correction, float *scratch, const dirac__convolution *s,
+                                      dirac__team *team)
+{
+    weight_job job = {.x = x, .activation = activation, .dy = dy, .correction = correction, .g = g, .ci = s->ci,
+                      .co = s->co, .inputs = KERNEL(tiling_forward)(s)};
+    const int64_t channels = at_least(s->ci, s->co);
+    float *zero = scratch;
+    if (job.inputs.count == 0) {
+        memset(g, 0, (size_t)(s->co * s->ci * 9) * sizeof(float));
+        return;
+    }
+    memset(zero, 0, (size_t)channels * sizeof(float));
+    job.zero = zero;
+    job.most = at_most(block_tiles(s->ci, s->co), job.inputs.count);
+    job.parts = part_count(s->ci, s->co, job.inputs.count);
+    job.sums = scratch + channels;
+    job.scratch = job.sums + job.parts * sum_floats(s->ci, s->co);
+    if (is_large(s->ci, s->co)) {
+        run_together(&job, team);
+    } else {
+        dirac__team_run(team, job.parts, run_part, &job);
+        dirac__team_run(team, panel_count(s->co) * (s->ci / DIRAC_LANES), join_pair, &job);
+    }
 }

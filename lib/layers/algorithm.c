@@ -37,8 +37,9 @@ static void direct_backward_data(const dirac__kernels *k, float *dx, const float
     k->conv_backward_data(dx, dy, packed, s, team);
 }
 
-static size_t direct_weight_scratch(const dirac__kernels *k, const dirac__convolution *s)
+static size_t direct_weight_scratch(const dirac__kernels *k, const dirac__convolution *s, int32_t lanes)
 {
+    (void)lanes;
     return k->conv_weight_scratch(s);
 }
 
@@ -78,24 +79,24 @@ static size_t winograd_scratch(const dirac__kernels *k, const dirac__convolution
 static void winograd_forward(const dirac__kernels *k, float *y, const float *x, const float *packed, const float *bias,
                              int32_t relu, float *scratch, const dirac__convolution *s, dirac__team *team)
 {
-    k->winograd_forward(y, x, packed, bias, relu, scratch, s, team);
+    k->winograd_forward(y, x, NULL, packed, bias, relu, NULL, scratch, s, team);
 }
 
 static void winograd_backward_data(const dirac__kernels *k, float *dx, const float *dy, const float *packed,
                                    float *scratch, const dirac__convolution *s, dirac__team *team)
 {
-    k->winograd_backward_data(dx, dy, packed, scratch, s, team);
+    k->winograd_backward_data(dx, dy, packed, NULL, scratch, s, team);
 }
 
-static size_t winograd_weight_scratch(const dirac__kernels *k, const dirac__convolution *s)
+static size_t winograd_weight_scratch(const dirac__kernels *k, const dirac__convolution *s, int32_t lanes)
 {
-    return k->winograd_weight_scratch(s);
+    return k->winograd_weight_scratch(s, lanes);
 }
 
 static void winograd_backward_weight(const dirac__kernels *k, float *g, const float *x, const float *dy,
                                      float *scratch, const dirac__convolution *s, dirac__team *team)
 {
-    k->winograd_backward_weight(g, x, dy, scratch, s, team);
+    k->winograd_backward_weight(g, x, NULL, (float *)(uintptr_t)dy, NULL, scratch, s, team);
 }
 
 static const dirac__algorithm winograd = {"winograd",

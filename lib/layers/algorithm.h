@@ -22,7 +22,7 @@ typedef struct dirac__algorithm {
                     int32_t relu, float *scratch, const dirac__convolution *, dirac__team *);
     void (*backward_data)(const dirac__kernels *, float *dx, const float *dy, const float *packed, float *scratch,
                           const dirac__convolution *, dirac__team *);
-    size_t (*weight_scratch)(const dirac__kernels *, const dirac__convolution *);
+    size_t (*weight_scratch)(const dirac__kernels *, const dirac__convolution *, int32_t lanes);
     void (*backward_weight)(const dirac__kernels *, float *g, const float *x, const float *dy, float *scratch,
                             const dirac__convolution *, dirac__team *);
 } dirac__algorithm;

@@ -109,7 +109,7 @@ static bool training_room(size_t *scratch, const dirac__layer_plan *plan, const 
         dirac__room(&data, a->packed(k, g, true), sizeof(float)) &&
         dirac__room(&data, product, sizeof(float)) &&
         dirac__room(&weight, dirac__weights_count(w), sizeof(float)) &&
-        dirac__room(&weight, a->weight_scratch(k, g), sizeof(float)) &&
+        dirac__room(&weight, a->weight_scratch(k, g, plan->lanes), sizeof(float)) &&
         dirac__room(&bias, o, sizeof(float)) &&
         dirac__room(&bias, k->channel_scratch((int64_t)rows_out(w), (int64_t)o), sizeof(float));
     *scratch = largest(largest(forward, data), largest(weight, w->bias >= 0 ? bias : 0));

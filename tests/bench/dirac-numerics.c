@@ -59,7 +59,7 @@ static void line(const dirac__kernels *k, const dirac__convolution *s, int winog
     float *result = get(most * sizeof *result), *first = get(most * sizeof *first);
     float *packed = get((k->winograd_packed(s) + k->winograd_packed_transposed(s) + k->conv_packed(s) +
                          k->conv_packed_transposed(s)) * sizeof *packed);
-    float *scratch = get((k->winograd_scratch(s, 1) + k->winograd_weight_scratch(s) + k->conv_weight_scratch(s)) *
+    float *scratch = get((k->winograd_scratch(s, 1) + k->winograd_weight_scratch(s, 1) + k->conv_weight_scratch(s)) *
                          sizeof *scratch);
     twin_number *what = get(nw * sizeof *what), *want = get(most * sizeof *want);
     twin_effective(what, w, NULL, NULL, s);
@@ -67,7 +67,7 @@ static void line(const dirac__kernels *k, const dirac__convolution *s, int winog
            (long long)s->in[1], (long long)s->in[2], (long long)s->n);
     if (winograd) {
         k->winograd_pack(packed, w, NULL, NULL, s, NULL);
-        k->winograd_forward(result, xl, packed, NULL, 0, scratch, s, NULL);
+        k->winograd_forward(result, xl, NULL, packed, NULL, 0, NULL, scratch, s, NULL);
     } else {
         k->conv_pack(packed, w, NULL, NULL, s, NULL);
         k->conv_forward(result, xl, packed, NULL, 0, s, NULL);
@@ -77,7 +77,7 @@ static void line(const dirac__kernels *k, const dirac__convolution *s, int winog
     report(first, want, ny);
     if (winograd) {
         k->winograd_pack_transposed(packed, w, NULL, NULL, s, NULL);
-        k->winograd_backward_data(result, dyl, packed, scratch, s, NULL);
+        k->winograd_backward_data(result, dyl, packed, NULL, scratch, s, NULL);
     } else {
         k->conv_pack_transposed(packed, w, NULL, NULL, s, NULL);
         k->conv_backward_data(result, dyl, packed, s, NULL);
@@ -85,7 +85,10 @@ static void line(const dirac__kernels *k, const dirac__convolution *s, int winog
     k->to_channels_first(first, result, s->n, s->ci, in, NULL);
     twin_backward_data(want, dy, what, s);
     report(first, want, nx);
-    (winograd ? k->winograd_backward_weight : k->conv_backward_weight)(result, xl, dyl, scratch, s, NULL);
+    if (winograd)
+        k->winograd_backward_weight(result, xl, NULL, dyl, NULL, scratch, s, NULL);
+    else
+        k->conv_backward_weight(result, xl, dyl, scratch, s, NULL);
     twin_backward_weight(want, x, dy, s);
     report(result, want, nw);
     printf("\n");

@@ -217,7 +217,7 @@ static void check_forward(kernel_run *run, const dirac__convolution *s, const fl
     twin_number *twin = malloc(count * sizeof *twin);
     double *bound = new_doubles(count);
     k->winograd_pack(packed, w, scale, delta, s, run->team);
-    k->winograd_forward(y, xl, packed, bias, 0, scratch, s, run->team);
+    k->winograd_forward(y, xl, NULL, packed, bias, 0, NULL, scratch, s, run->team);
     float *yf = first(run, y, s->n, s->co, pixels(s->out));
     double *want = NULL;
     if (run->team == NULL) { /* other runs must give the same bits */
@@ -230,7 +230,7 @@ static void check_forward(kernel_run *run, const dirac__convolution *s, const fl
     }
     witness(run, y, count * sizeof *y);
     float *relu = dirty(count);
-    k->winograd_forward(relu, xl, packed, bias, 1, scratch, s, run->team);
+    k->winograd_forward(relu, xl, NULL, packed, bias, 1, NULL, scratch, s, run->team);
     for (size_t i = 0; i < count; i++)
         assert_true(relu[i] == (y[i] > 0 ? y[i] : 0));
     free(xl), free(packed), free(scratch), free(y), free(bias), free(twin), free(bound), free(yf), free(want), free(relu);
@@ -259,7 +259,7 @@ static void check_backward_data(kernel_run *run, const dirac__convolution *s, co
     double *bound = new_doubles(count);
     dirac__convolution reverse = shape(s->n, s->co, s->ci, s->out[1], s->out[2], 2 - s->before[1], 2 - s->before[2]);
     k->winograd_pack_transposed(packed, w, scale, delta, s, run->team);
-    k->winograd_backward_data(dx, dyl, packed, scratch, s, run->team);
+    k->winograd_backward_data(dx, dyl, packed, NULL, scratch, s, run->team);
     float *dxf = first(run, dx, s->n, s->ci, pixels(s->in));
     double *want = NULL;
     if (run->team == NULL) {
@@ -277,10 +277,11 @@ static void check_backward_weight(kernel_run *run, const dirac__convolution *s, 
     const dirac__kernels *k = run->kernels;
     const size_t count = (size_t)(s->co * s->ci * 9);
     float *xl = last(run, x, s->n, s->ci, pixels(s->in)), *dyl = last(run, dy, s->n, s->co, pixels(s->out));
-    float *scratch = dirty(k->winograd_weight_scratch(s)), *g = dirty(count);
+    const int32_t lanes = run->team == NULL ? 1 : dirac__team_lanes(run->team);
+    float *scratch = dirty(k->winograd_weight_scratch(s, lanes)), *g = dirty(count);
     twin_number *twin = malloc(count * sizeof *twin);
     double *bound = new_doubles(count);
-    k->winograd_backward_weight(g, xl, dyl, scratch, s, run->team);
+    k->winograd_backward_weight(g, xl, NULL, dyl, NULL, scratch, s, run->team);
     double *want = NULL;
     if (run->team == NULL) {
         twin_backward_weight(twin, x, dy, s);
@@ -338,6 +339,20 @@ static void test_many_tiles(void **state)
     for_each_run(many_tiles);
 }
 
+/* Weights so large that the lanes share out the products: a few tiles, and more than one chunk of them. */
+static void large_weights(kernel_run *run)
+{
+    const dirac__convolution few = shape(2, 96, 112, 11, 7, 1, 1), many = shape(262, 96, 80, 4, 3, 0, 0);
+    check_shape(run, &few, 0);
+    check_shape(run, &many, 1);
+}
+
+static void test_large_weights(void **state)
+{
+    (void)state;
+    for_each_run(large_weights);
+}
+
 /* An image's outputs do not depend on the images beside it. */
 static void alone(kernel_run *run)
 {
@@ -349,11 +364,11 @@ static void alone(kernel_run *run)
     float *packed = dirty(k->winograd_packed(&s)), *scratch = dirty(k->winograd_scratch(&s, lanes));
     float *y = dirty(5 * out), *one = dirty(out);
     k->winograd_pack(packed, w, NULL, NULL, &s, run->team);
-    k->winograd_forward(y, x, packed, NULL, 0, scratch, &s, run->team);
+    k->winograd_forward(y, x, NULL, packed, NULL, 0, NULL, scratch, &s, run->team);
     for (size_t n = 0; n < 5; n++) {
         dirac__convolution single = s;
         single.n = 1;
-        k->winograd_forward(one, x + n * in, packed, NULL, 0, scratch, &single, run->team);
+        k->winograd_forward(one, x + n * in, NULL, packed, NULL, 0, NULL, scratch, &single, run->team);
         check_bits("image alone", one, y + n * out, out);
     }
     free(x), free(w), free(packed), free(scratch), free(y), free(one);
@@ -392,6 +407,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_shapes),
         cmocka_unit_test(test_many_tiles),
+        cmocka_unit_test(test_large_weights),
         cmocka_unit_test(test_alone),
         cmocka_unit_test(test_fits),
     };

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Winograd's output transform y = A' m A (winograd.h) and what is done to outputs before they leave the registers:
+ *
+ * - forward: + bias, ReLU;
+ * - moments: sums of y - p and (y - p)^2 a channel, p the group's first value, so that nothing cancels but where values
+ *   spread far about their mean; groups are joined in double;
+ * - mask: the gradient through y = max(scale z + shift, 0), and the sums of it and of it times (z - mean).
+ *
+ * A group of tiles (a block, or a few tiles) has a part of its own for its sums: [n, then p, sum, second of each channel].
+ */
+#ifndef KERNELS_WINOGRAD_OUTPUT_H
+#define KERNELS_WINOGRAD_OUTPUT_H
+
+#include "kernels/winograd.h"
+
+enum { WRITE_PLAIN, WRITE_MOMENTS, WRITE_MASKED };
+
+typedef struct dirac__output {
+    float *y; /* (images, target, written) */
+    const float *bias;
+    int32_t relu;
+    const dirac__moments *moments;
+    const dirac__mask *mask;
+    float *parts;
+    int64_t written;
+} dirac__output;
+
+/* M: [point][panel][t][width], point apart by stride; tile t0 of the tiling is number `first` of `count`. */
+typedef struct dirac__products {
+    const float *m;
+    int64_t stride, count, first;
+} dirac__products;
+
+static inline int64_t dirac__group_floats(int64_t written)
+{
+    return 16 + 3 * written;
+}
+
+/* A tile's place in y, and how much of it lies inside. */
+typedef struct tile_target {
+    int64_t offset, line, high, wide;
+} tile_target;
+
+static ALWAYS_INLINE tile_target find_target(const dirac__tiling *tiling, const dirac__tile_place *place, int64_t channels)
+{
+    const int64_t top = place->row * WINOGRAD_OUT, left = place->column * WINOGRAD_OUT;
+    return (tile_target){
+        .offset = ((place->image * tiling->target[0] + top) * tiling->target[1] + left) * channels,
+        .line = tiling->target[1] * channels,
+        .high = at_most(WINOGRAD_OUT, tiling->target[0] - top),
+        .wide = at_most(WINOGRAD_OUT, tiling->target[1] - left)};
+}
+
+/* What one vector of channels of one tile is written with. */
+typedef struct vector_writer {
+    float *y;
+    const float *z;
+    int64_t line, channels, high, wide;
+    vec bias, pivot, scale, shift, mean;
+    int32_t relu;
+    vec sum, second;
+} vector_writer;
+
+/* One row of outputs. */
+static ALWAYS_INLINE void write_row(int mode, int whole, vector_writer *w, int64_t i, const vec out[WINOGRAD_OUT])
+{
+    UNROLL
+    for (int j = 0; j < WINOGRAD_OUT; j++) {
+        const int64_t at = i * w->line + j * w->channels;
+        vec v = out[j];
+        if (!whole && j >= w->wide) {
+            break;
+        }
+        if (mode == WRITE_MASKED) {
+            typedef int32_t bits __attribute__((vector_size(DIRAC_LANES * 4)));
+            const vec z = vec_load(w->z + at);
+            v = (vec)((bits)v & (bits)(w->scale * z + w->shift > (vec){0}));
+            w->sum += v;
+            w->second += v * (z - w->mean);
+        } else {
+            v += w->bias;
+            if (mode == WRITE_MOMENTS) {
+                const vec d = v - w->pivot;
+                w->sum += d;
+                w->second += d * d;
+            }
+            if (w->relu) {
+                v = vec_relu(v);
+            }
+        }
+        vec_store(w->y + at, v);
+    }
+}
+
+/* One vector of channels of one tile; m its first product. Columns first, then rows. `pivot`: where that of the group is to
+ * be left, NULL if it stands already. */
+static ALWAYS_INLINE void write_vector(int mode, int whole, vector_writer *w, const float *m, int64_t stride, float *pivot)
+{
+    vec middle[WINOGRAD_OUT][WINOGRAD_IN], out[WINOGRAD_OUT];
+    for (int64_t j = 0; j < WINOGRAD_IN; j++) {
+        vec column[WINOGRAD_IN];
+        UNROLL
+        for (int i = 0; i < WINOGRAD_IN; i++) {
+            column[i] = vec_load(m + (i * WINOGRAD_IN + j) * stride);
+        }
+        output_transform(out, column);
+        UNROLL
+        for (int i = 0; i < WINOGRAD_OUT; i++) {
+            middle[i][j] = out[i];
+        }
+    }
+    for (int64_t i = 0; i < WINOGRAD_OUT && (whole || i < w->high); i++) {
+        output_transform(out, middle[i]);
+        if (mode == WRITE_MOMENTS && i == 0 && pivot != NULL) {
+            w->pivot = out[0] + w->bias;
+            vec_store(pivot, w->pivot);
+        }
+        write_row(mode, whole, w, i, out);
+    }
+}
+
+/* All channels of one tile, number t of the products. */
+static ALWAYS_INLINE void write_tile(int mode, int whole, const dirac__output *o, const tile_target *target,
+                                     const dirac__products *products, int64_t t, float *part, int32_t first)
+{
+    float *pivot = part + 16, *sum = pivot + o->written, *second = sum + o->written;
+    for (int64_t c = 0; c < o->written; c += DIRAC_LANES) {
+        const int64_t p = c / PANEL;
+        const float *m = products->m + p * PANEL * products->count + t * panel_width(o->written, p) + c % PANEL;
+        vector_writer w = {.y = o->y + target->offset + c, .line = target->line, .channels = o->written,
+                           .high = target->high, .wide = target->wide, .relu = o->relu};
+        if (o->bias != NULL) {
+            w.bias = vec_load(o->bias + c);
+        }
+        if (mode == WRITE_MASKED) {
+            w.z = o->mask->z + target->offset + c;
+            w.scale = vec_load(o->mask->scale + c);
+            w.shift = vec_load(o->mask->shift + c);
+            w.mean = vec_load(o->mask->mean + c);
+        }
+        if (mode == WRITE_MOMENTS && !first) {
+            w.pivot = vec_load(pivot + c);
+        }
+        write_vector(mode, whole, &w, m, products->stride, first ? pivot + c : NULL);
+        if (mode != WRITE_PLAIN) {
+            vec_store(sum + c, first ? w.sum : vec_load(sum + c) + w.sum);
+            vec_store(second + c, first ? w.second : vec_load(second + c) + w.second);
+        }
+    }
+}
+
+static ALWAYS_INLINE void write_tiles(int mode, const dirac__output *o, const dirac__tiling *tiling,
+                                      const dirac__products *products, int64_t t0, int64_t count, float *part)
+{
+    dirac__tile_place place = place_of(tiling, t0);
+    float n = 0;
+    for (int64_t t = 0; t < count; t++, next_place(&place, tiling)) {
+        const tile_target target = find_target(tiling, &place, o->written);
+        if (target.high == WINOGRAD_OUT && target.wide == WINOGRAD_OUT) {
+            write_tile(mode, 1, o, &target, products, products->first + t, part, t == 0);
+        } else {
+            write_tile(mode, 0, o, &target, products, products->first + t, part, t == 0);
+        }
+        n += (float)(target.high * target.wide);
+    }
+    if (mode != WRITE_PLAIN) {
+        part[0] = n;
+    }
+}
+
+/* Writes `count` tiles from t0 on; they are group `group`. */
+static void write_outputs(const dirac__output *o, const dirac__tiling *tiling, const dirac__products *products, int64_t t0,
+                          int64_t count, int64_t group)
+{
+    float *part = o->parts + group * dirac__group_floats(o->written);
+    if (o->mask != NULL) {
+        write_tiles(WRITE_MASKED, o, tiling, products, t0, count, part);
+    } else if (o->moments != NULL) {
+        write_tiles(WRITE_MOMENTS, o, tiling, products, t0, count, part);
+    } else {
+        write_tiles(WRITE_PLAIN, o, tiling, products, t0, count, part);
+    }
+}
+
+/* ---- joining the groups ---- */
+
+/* Means and squares about them of two sets: delta = mean_b - mean_a, mean = mean_a + delta n_b/n,
+ * squares = squares_a + squares_b + delta^2 n_a n_b / n. */
+static void join_moments(const dirac__output *o, int64_t groups, int64_t c)
+{
+    double n = 0, mean = 0, squares = 0;
+    for (int64_t g = 0; g < groups; g++) {
+        const float *part = o->parts + g * dirac__group_floats(o->written);
+        const double count = part[0], pivot = part[16 + c], sum = part[16 + o->written + c];
+        const double delta = pivot + sum / count - mean, total = n + count;
+        squares += part[16 + 2 * o->written + c] - sum * sum / count + delta * delta * n * count / total;
+        mean += delta * count / total;
+        n = total;
+    }
+    o->moments->mean[c] = (float)mean;
+    o->moments->var[c] = (float)(squares > 0 ? squares / n : squares < 0 ? 0 : squares); /* NaN stays */
+}
+
+static void join_mask(const dirac__output *o, int64_t groups, int64_t c)
+{
+    double sum = 0, product = 0;
+    for (int64_t g = 0; g < groups; g++) {
+        const float *part = o->parts + g * dirac__group_floats(o->written) + 16 + o->written + c;
+        sum += part[0];
+        product += part[o->written];
+    }
+    o->mask->sum[c] = (float)sum;
+    o->mask->product[c] = (float)product;
+}
+
+static void finish_outputs(const dirac__output *o, int64_t groups)
+{
+    for (int64_t c = 0; c < o->written && o->moments != NULL; c++) {
+        join_moments(o, groups, c);
+    }
+    for (int64_t c = 0; c < o->written && o->mask != NULL; c++) {
+        join_mask(o, groups, c);
+    }
+}
+
+#endif

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Winograd's transformed weights U = G g G' (winograd.h), packed in panels for each point: [e][panel][k][width]. The weight
+ * form's scale and delta are applied on the way. For the gradient at the input, filters are turned by 180 degrees, and in
+ * and out channels exchanged.
+ */
+#include "base/mem.h"
+#include "kernels/winograd.h"
+
+int64_t KERNEL(winograd_matrix_size)(int64_t summed, int64_t written)
+{
+    return WINOGRAD_POINTS * padded_channels(written) * summed;
+}
+
+static size_t packed_size(int64_t summed, int64_t written)
+{
+    size_t size;
+    if (!dirac__multiply((size_t)padded_channels(written), (size_t)summed, &size) || size > SIZE_MAX / 64) {
+        return SIZE_MAX;
+    }
+    return size * WINOGRAD_POINTS + (size_t)summed;
+}
+
+size_t KERNEL(winograd_packed)(const dirac__convolution *s)
+{
+    return packed_size(s->ci, s->co);
+}
+
+size_t KERNEL(winograd_packed_transposed)(const dirac__convolution *s)
+{
+    return packed_size(s->co, s->ci);
+}
+
+typedef struct pack_job {
+    const float *w, *scale, *delta;
+    float *packed;
+    int64_t ci, co, summed, written;
+    int32_t transposed;
+} pack_job;
+
+/* Tap (i, j) of the filters from summed channel k to `lanes` written channels from `first` on. */
+static void load_taps(vec taps[9], const pack_job *job, int64_t k, int64_t first, int64_t lanes)
+{
+    memset(taps, 0, 9 * sizeof *taps);
+    for (int64_t l = 0; l < lanes; l++) {
+        const int64_t o = job->transposed ? k : first + l, i = job->transposed ? first + l : k;
+        const float *filter = job->w + (o * job->ci + i) * 9;
+        const float scale = job->scale == NULL ? 1.0f : job->scale[o];
+        const float delta = job->delta == NULL || o != i ? 0.0f : job->delta[o];
+        for (int t = 0; t < 9; t++) {
+            taps[job->transposed ? 8 - t : t][l] = scale * filter[t] + (t == 4 ? delta : 0.0f);
+        }
+    }
+}
+
+/* All summed channels of one panel. */
+static void pack_panel(void *argument, int64_t p, int32_t lane)
+{
+    const pack_job *job = argument;
+    const int64_t width = panel_width(job->written, p), channels = panel_channels(job->written, p);
+    const int64_t stride = padded_channels(job->written) * job->summed;
+    (void)lane;
+    for (int64_t k = 0; k < job->summed; k++) {
+        for (int64_t j = 0; j < width; j += DIRAC_LANES) {
+            float *to = job->packed + p * PANEL * job->summed + k * width + j;
+            vec taps[9], middle[3][6];
+            load_taps(taps, job, k, p * PANEL + j, at_most(channels - j, DIRAC_LANES));
+            for (int x = 0; x < 3; x++) {
+                const vec column[3] = {taps[x], taps[3 + x], taps[6 + x]};
+                weight_transform(middle[x], column);
+            }
+            for (int i = 0; i < WINOGRAD_IN; i++) {
+                const vec row[3] = {middle[0][i], middle[1][i], middle[2][i]};
+                vec out[6];
+                weight_transform(out, row);
+                for (int x = 0; x < WINOGRAD_IN; x++) {
+                    vec_store(to + (i * WINOGRAD_IN + x) * stride, out[x]);
+                }
+            }
+        }
+    }
+}
+
+static void pack(pack_job *job, dirac__team *team)
+{
+    dirac__team_run(team, panel_count(job->written), pack_panel, job);
+    memset(job->packed + KERNEL(winograd_matrix_size)(job->summed, job->written), 0,
+           (size_t)job->summed * sizeof(float));
+}
+
+void KERNEL(winograd_pack)(float *packed, const float *w, const float *scale, const float *delta,
+                           const dirac__convolution *s, dirac__team *team)
+{
+    pack_job job = {w, scale, delta, packed, s->ci, s->co, s->ci, s->co, 0};
+    pack(&job, team);
+}
+
+void KERNEL(winograd_pack_transposed)(float *packed, const float *w, const float *scale, const float *delta,
+                                      const dirac__convolution *s, dirac__team *team)
+{
+    pack_job job = {w, scale, delta, packed, s->ci, s->co, s->co, s->ci, 1};
+    pack(&job, team);
+}

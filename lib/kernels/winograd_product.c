@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The products of Winograd's convolution: for each point e, M[e] (tiles x written) = V[e] (tiles x summed) U[e].
+ *
+ * V is kept in blocks of TILE_ROWS tiles, each [summed / LANES][TILE_ROWS][LANES]: the micro-kernel walks one stream of
+ * broadcasts and one of weights, at constant distances. A panel of U (summed x PANEL) is used for all blocks while it is in
+ * the caches; an element adds up over k in order, wherever its tile falls.
+ */
+#include "kernels/winograd.h"
+
+#define LINE 16 /* floats */
+
+static int64_t whole_blocks(int64_t tiles)
+{
+    return (tiles + TILE_ROWS - 1) / TILE_ROWS * TILE_ROWS;
+}
+
+dirac__point_order KERNEL(winograd_order)(int64_t tiles, int64_t channels)
+{
+    return (dirac__point_order){.point = whole_blocks(tiles) * channels + LINE, .block = TILE_ROWS * channels,
+                                .tile = DIRAC_LANES, .channel = TILE_ROWS * DIRAC_LANES};
+}
+
+int64_t KERNEL(winograd_inputs_size)(int64_t tiles, int64_t channels)
+{
+    return WINOGRAD_POINTS * (whole_blocks(tiles) * channels + LINE);
+}
+
+int64_t KERNEL(winograd_products_size)(int64_t tiles, int64_t channels)
+{
+    return WINOGRAD_POINTS * (tiles * padded_channels(channels) + LINE);
+}
+
+/* to[row][v] = sum over k of x[k / LANES][row][k % LANES] panel[k][v] */
+static ALWAYS_INLINE void rows_product(int rows, int vectors, float *to, const float *x, const float *panel,
+                                       int64_t channels)
+{
+    vec sum[TILE_ROWS][2];
+    UNROLL
+    for (int m = 0; m < rows; m++) {
+        UNROLL
+        for (int v = 0; v < vectors; v++) {
+            sum[m][v] = (vec){0};
+        }
+    }
+    for (const float *end = x + channels * TILE_ROWS; x != end; x += TILE_ROWS * DIRAC_LANES) {
+        for (int64_t four = 0; four < DIRAC_LANES; four += 4) {
+            UNROLL
+            for (int k = 0; k < 4; k++, panel += vectors * DIRAC_LANES) {
+                vec b[2];
+                UNROLL
+                for (int v = 0; v < vectors; v++) {
+                    b[v] = vec_load(panel + v * DIRAC_LANES);
+                }
+                UNROLL
+                for (int m = 0; m < rows; m++) {
+                    const vec a = vec_all(x[m * DIRAC_LANES + four + k]);
+                    UNROLL
+                    for (int v = 0; v < vectors; v++) {
+                        sum[m][v] += a * b[v];
+                    }
+                }
+            }
+        }
+    }
+    UNROLL
+    for (int m = 0; m < rows; m++) {
+        UNROLL
+        for (int v = 0; v < vectors; v++) {
+            vec_store(to + (m * vectors + v) * DIRAC_LANES, sum[m][v]);
+        }
+    }
+}
+
+typedef void rows_function(float *to, const float *x, const float *panel, int64_t channels);
+
+#define ROWS_INSTANCE(m)                                                                            \
+    static void rows_##m##_1(float *to, const float *x, const float *panel, int64_t channels)      \
+    {                                                                                               \
+        rows_product(m, 1, to, x, panel, channels);                                                 \
+    }                                                                                               \
+    static void rows_##m##_2(float *to, const float *x, const float *panel, int64_t channels)      \
+    {                                                                                               \
+        rows_product(m, 2, to, x, panel, channels);                                                 \
+    }
+DIRAC__HEIGHTS(TILE_ROWS, ROWS_INSTANCE)
+
+#define ROWS_ENTRY(m) {rows_##m##_1, rows_##m##_2},
+static rows_function *const rows_functions[TILE_ROWS][2] = {DIRAC__HEIGHTS(TILE_ROWS, ROWS_ENTRY)};
+
+void KERNEL(winograd_multiply)(float *m, const float *v, const float *u, int64_t tiles, int64_t summed, int64_t written,
+                               int64_t p0, int64_t p1)
+{
+    for (int64_t p = p0; p < p1; p++) {
+        const int64_t width = panel_width(written, p);
+        float *to = m + p * PANEL * tiles;
+        const float *panel = u + p * PANEL * summed, *x = v;
+        rows_function *const *const rows = rows_functions[0] + (width > DIRAC_LANES);
+        int64_t t = 0;
+        for (; t + TILE_ROWS <= tiles; t += TILE_ROWS, x += TILE_ROWS * summed, to += TILE_ROWS * width) {
+            rows[2 * (TILE_ROWS - 1)](to, x, panel, summed);
+        }
+        if (t < tiles) {
+            rows[2 * (tiles - t - 1)](to, x, panel, summed);
+        }
+    }
+}
