@@ -63,7 +63,7 @@ static int32_t open_loss(const dirac_session *s, const char *function, dirac__lo
     if (dirac__shape_positions(&step->out) != 1)
         return dirac__fail(DIRAC_ERR_SHAPE, "%s: output 0 must be a vector of logits, its shape is %s", function,
                            dirac__shape_text(shape, &step->out));
-    *loss = (dirac__loss){.logits = dirac__block_at(s, step->value), .n = s->n, .classes = step->out.c,
+    *loss = (dirac__loss){.logits = dirac__public_value(s, step), .n = s->n, .classes = step->out.c,
                           .smoothing = s->smoothing, .weights = s->class_weights};
     return DIRAC_OK;
 }

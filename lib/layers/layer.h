@@ -101,7 +101,8 @@ typedef struct dirac__layer_plan {
     const dirac__layer *layer;
     const char *name; /* of the node, for messages */
     const dirac__shape *in;
-    int64_t batch; /* images at most; 0 when only shapes are wanted */
+    int64_t batch; /* of the session: what algorithms are chosen for; 0 when only shapes are wanted */
+    int64_t images; /* of one pass, at most: what memory is for; the batch or fewer */
     bool training;
     bool strict;
     bool blas;

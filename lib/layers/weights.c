@@ -126,9 +126,11 @@ static int32_t plan_memory(dirac__layer_plan *plan, const dirac__weights *w)
         /* the coefficients only live while `prepare` runs; they are few */
         const dirac__kernels *k = plan->kernels;
         const dirac__algorithm *a = dirac__algorithm_choose(k, &w->geometry, plan->strict);
-        fits = dirac__room(&plan->prepared, a->packed(k, &w->geometry, false), sizeof(float)) &&
+        dirac__convolution pass = w->geometry;
+        pass.n = plan->images;
+        fits = dirac__room(&plan->prepared, a->packed(k, &pass, false), sizeof(float)) &&
                dirac__weights_coefficients_room(&plan->prepared, w) &&
-               dirac__room(&plan->scratch, a->product_scratch(k, &w->geometry, plan->lanes), sizeof(float));
+               dirac__room(&plan->scratch, a->product_scratch(k, &pass, plan->lanes), sizeof(float));
     }
     return fits ? DIRAC_OK : dirac__fail_room(plan, "computing it");
 }

@@ -13,18 +13,18 @@ static size_t pointers_of(const dirac_node *node)
     return 2 * (size_t)node->layer.n_inputs + 4 * (size_t)node->n_tensors;
 }
 
-static void bind_step(dirac_session *s, const dirac_node *node, float **pointers)
+static void bind_step(dirac_session *s, const dirac_node *node, int32_t copy, float **pointers)
 {
     dirac__step *step = &s->plan.steps[node->id];
-    dirac__pass *pass = &step->pass;
+    dirac__pass *pass = dirac__pass_of(s, copy, node->id);
     const int32_t n_inputs = node->layer.n_inputs;
     float **x = pointers, **dx = x + n_inputs;
     for (int32_t i = 0; i < n_inputs; i++) {
-        x[i] = dirac__block_at(s, s->plan.steps[node->inputs[i]->id].value);
+        x[i] = dirac__copy_at(s, s->plan.steps[node->inputs[i]->id].value, copy);
         dx[i] = dirac__block_at(s, s->plan.edges[step->first_input + i].dx);
     }
     *pass = (dirac__pass){.kernels = s->context->kernels,
-                          .team = s->context->team,
+                          .team = s->plan.copies > 1 ? NULL : s->context->team,
                           .batch = s->batch,
                           .in = s->plan.shapes + step->first_input,
                           .out = step->out,
@@ -33,19 +33,18 @@ static void bind_step(dirac_session *s, const dirac_node *node, float **pointers
                           .blas = s->context->blas,
                           .relu = step->relu,
                           .x = (const float *const *)x,
-                          .y = dirac__block_at(s, step->value),
+                          .y = dirac__copy_at(s, step->value, copy),
                           .dy = dirac__block_at(s, step->gradient),
                           .dx = dx,
                           .parameters = dx + n_inputs,
                           .gradients = dx + n_inputs + node->n_tensors,
                           .pending = dx + n_inputs + 2 * node->n_tensors,
-                          .saved = dirac__block_at(s, step->saved),
+                          .saved = dirac__copy_at(s, step->saved, copy),
                           .prepared = dirac__block_at(s, step->prepared)};
 }
 
-static void bind_tensors(dirac_session *s, const dirac_node *node)
+static void bind_tensors(dirac_session *s, const dirac_node *node, const dirac__pass *pass)
 {
-    const dirac__pass *pass = &s->plan.steps[node->id].pass;
     float **parameters = (float **)pass->parameters, **gradients = (float **)pass->gradients;
     float **pending = (float **)pass->pending;
     float *all_gradients = dirac__block_at(s, s->plan.gradients), *all_pending = dirac__block_at(s, s->plan.pending);
@@ -64,12 +63,14 @@ static void bind_tensors(dirac_session *s, const dirac_node *node)
 
 void dirac__session_bind_net(dirac_session *s)
 {
-    for (size_t i = 0; i < s->net->n_nodes; i++) {
-        const dirac_node *node = s->net->nodes[i];
-        dirac__pass *pass = &s->plan.steps[i].pass;
-        pass->layer = &node->layer;
-        pass->name = node->name;
-        bind_tensors(s, node);
+    for (int32_t copy = 0; copy < s->plan.copies; copy++) {
+        for (size_t i = 0; i < s->net->n_nodes; i++) {
+            const dirac_node *node = s->net->nodes[i];
+            dirac__pass *pass = dirac__pass_of(s, copy, node->id);
+            pass->layer = &node->layer;
+            pass->name = node->name;
+            bind_tensors(s, node, pass);
+        }
     }
     s->prepared_version = 0;
 }
@@ -80,19 +81,24 @@ int32_t dirac__session_bind(dirac_session *s)
     for (size_t i = 0; i < s->net->n_nodes; i++)
         count += pointers_of(s->net->nodes[i]);
     s->arena = dirac__alloc(s->memory, s->plan.bytes);
-    s->pointers = dirac__alloc_zero(s->memory, count, sizeof *s->pointers);
-    if (s->arena == NULL || s->pointers == NULL) {
+    s->pointers = dirac__alloc_zero(s->memory, count * (size_t)s->plan.copies, sizeof *s->pointers);
+    s->passes = dirac__alloc_zero(s->memory, s->net->n_nodes * (size_t)s->plan.copies, sizeof *s->passes);
+    if (s->arena == NULL || s->pointers == NULL || s->passes == NULL) {
         dirac__free(s->memory, s->arena);
         dirac__free(s->memory, s->pointers);
+        dirac__free(s->memory, s->passes);
         s->arena = NULL;
         s->pointers = NULL;
+        s->passes = NULL;
         return dirac__fail(DIRAC_ERR_MEMORY, "out of memory: a session of %llu bytes",
                            (unsigned long long)s->plan.bytes);
     }
     float **next = s->pointers;
-    for (size_t i = 0; i < s->net->n_nodes; i++) {
-        bind_step(s, s->net->nodes[i], next);
-        next += pointers_of(s->net->nodes[i]);
+    for (int32_t copy = 0; copy < s->plan.copies; copy++) {
+        for (size_t i = 0; i < s->net->n_nodes; i++) {
+            bind_step(s, s->net->nodes[i], copy, next);
+            next += pointers_of(s->net->nodes[i]);
+        }
     }
     dirac__session_bind_net(s);
     if (s->mode == DIRAC_TRAIN) {
@@ -111,6 +117,7 @@ static void session_free(dirac_session *s)
     dirac__plan_release(s);
     dirac__free(memory, s->arena);
     dirac__free(memory, s->pointers);
+    dirac__free(memory, s->passes);
     dirac__free(memory, s->inputs);
     dirac__free(memory, s->keep);
     dirac__free(memory, s->class_weights);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Places blocks with lifetimes in one arena: largest first, each at the lowest place free throughout its life. */
+/* Places blocks in one arena: first those that last, then, for every copy, those with lifetimes: largest first, each at
+ * the lowest place free throughout its life. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,10 +19,10 @@ static int by_size(const void *a, const void *b)
     return x < y ? -1 : x > y; /* the index: qsort itself promises no order */
 }
 
-/* The lowest offset at which `block` overlaps none of the placed ones (sorted by offset) that live with it. */
-static size_t find_place(const dirac__block *block, dirac__block *const *placed, size_t count)
+/* The lowest offset from `start` on at which `block` overlaps none of the placed ones (sorted by offset) that live with it. */
+static size_t find_place(const dirac__block *block, dirac__block *const *placed, size_t count, size_t start)
 {
-    size_t offset = 0;
+    size_t offset = start;
     for (size_t i = 0; i < count; i++) {
         const dirac__block *other = placed[i];
         if (other->last < block->first || other->first > block->last)
@@ -48,28 +49,59 @@ static void insert_by_offset(dirac__block **placed, size_t count, dirac__block *
     placed[low] = block;
 }
 
-int32_t dirac__blocks_place(const dirac__memory *memory, dirac__block *blocks, size_t count, size_t *total)
+static int32_t too_large(void)
 {
+    return dirac__fail(DIRAC_ERR_LIMIT, "the arrays of a session do not fit into memory");
+}
+
+/* Those that last, one behind the other; `list` receives the others. */
+static int32_t place_lasting(dirac__block *blocks, size_t count, dirac__block **list, size_t *others, size_t *end)
+{
+    *others = 0;
+    *end = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (!dirac__align(blocks[i].bytes, &blocks[i].bytes))
+            return too_large();
+        blocks[i].offset = *end;
+        if (!blocks[i].lasting)
+            list[(*others)++] = &blocks[i];
+        else if (!dirac__add(*end, blocks[i].bytes, end) || *end > PTRDIFF_MAX)
+            return too_large();
+    }
+    return DIRAC_OK;
+}
+
+/* The others, `start` bytes into the arena; *end receives where the first copy of them ends. */
+static int32_t place_others(dirac__block **list, dirac__block **placed, size_t count, size_t start, size_t *end)
+{
+    *end = start;
+    qsort(list, count, sizeof *list, by_size);
+    for (size_t i = 0; i < count; i++) {
+        size_t stop;
+        list[i]->offset = find_place(list[i], placed, i, start);
+        if (!dirac__add(list[i]->offset, list[i]->bytes, &stop) || stop > PTRDIFF_MAX)
+            return too_large();
+        if (stop > *end)
+            *end = stop;
+        insert_by_offset(placed, i, list[i]);
+    }
+    return DIRAC_OK;
+}
+
+int32_t dirac__blocks_place(const dirac__memory *memory, dirac__block *blocks, size_t count, int32_t copies, size_t *copy,
+                            size_t *total)
+{
+    size_t others, start, end, room;
     dirac__block **list = dirac__alloc_zero(memory, 2 * count + 1, sizeof *list);
     if (list == NULL)
         return dirac__fail_memory("the plan of a session");
-    dirac__block **placed = list + count;
-    int32_t status = DIRAC_OK;
-    *total = 0;
-    for (size_t i = 0; i < count; i++) {
-        list[i] = &blocks[i];
-        if (!dirac__align(blocks[i].bytes, &blocks[i].bytes))
-            status = dirac__fail(DIRAC_ERR_LIMIT, "the arrays of a session do not fit into memory");
-    }
-    qsort(list, count, sizeof *list, by_size);
-    for (size_t i = 0; i < count && status == DIRAC_OK; i++) {
-        list[i]->offset = find_place(list[i], placed, i);
-        size_t end;
-        if (!dirac__add(list[i]->offset, list[i]->bytes, &end) || end > PTRDIFF_MAX)
-            status = dirac__fail(DIRAC_ERR_LIMIT, "the arrays of a session do not fit into memory");
-        else if (end > *total)
-            *total = end;
-        insert_by_offset(placed, i, list[i]);
+    int32_t status = place_lasting(blocks, count, list, &others, &start);
+    if (status == DIRAC_OK)
+        status = place_others(list, list + count, others, start, &end);
+    if (status == DIRAC_OK) {
+        *copy = end - start;
+        if (!dirac__multiply(*copy, (size_t)copies, &room) || !dirac__add(start, room, total) || *total > PTRDIFF_MAX)
+            status = too_large();
     }
     dirac__free(memory, list);
     return status;

@@ -103,8 +103,10 @@ static int32_t ask_layer(planner *p, int32_t id, size_t *next_edge)
         in[i] = p->plan->steps[node->inputs[i]->id].out;
     *next_edge += (size_t)node->layer.n_inputs;
     dirac__layer_plan ask = {.layer = &node->layer, .name = node->name, .in = in, .batch = s->batch,
-                             .training = p->training, .strict = s->strict, .blas = s->context->blas,
-                             .lanes = dirac__team_lanes(s->context->team), .kernels = s->context->kernels};
+                             .images = p->plan->slice, .training = p->training, .strict = s->strict,
+                             .blas = s->context->blas,
+                             .lanes = p->plan->copies > 1 ? 1 : dirac__team_lanes(s->context->team),
+                             .kernels = s->context->kernels};
     if (node->layer.kind->traits & DIRAC__IS_INPUT)
         ask.in = &step->out;
     int32_t status = node->layer.kind->plan(&ask);
@@ -126,10 +128,13 @@ static int32_t ask_layer(planner *p, int32_t id, size_t *next_edge)
     return DIRAC_OK;
 }
 
-static int32_t ask_layers(planner *p)
+static int32_t ask_layers(planner *p, int64_t slice)
 {
     size_t next_edge = 0;
     int32_t next_input = 0;
+    p->plan->slice = slice;
+    p->plan->copies = slice < p->session->batch ? dirac__team_lanes(p->session->context->team) : 1;
+    p->plan->multiply_adds = 0;
     for (int32_t id = 0; id < p->n; id++) {
         if (p->net->nodes[id]->layer.kind->traits & DIRAC__IS_INPUT)
             p->plan->steps[id].out = p->session->inputs[next_input++];
@@ -138,6 +143,16 @@ static int32_t ask_layers(planner *p)
             return status;
     }
     return DIRAC_OK;
+}
+
+/* Every layer speaks for the whole batch first; where the net is to walk in slices, once more for one of them. */
+static int32_t ask_for_slices(planner *p)
+{
+    int32_t status = ask_layers(p, p->session->batch);
+    if (status != DIRAC_OK)
+        return status;
+    const int64_t slice = dirac__choose_slice(p->session);
+    return slice < p->session->batch ? ask_layers(p, slice) : DIRAC_OK;
 }
 
 /* ---- who needs whom ---- */
@@ -199,13 +214,18 @@ static void count_readers(planner *p)
 
 /* ---- values ---- */
 
-/* The bytes of a node's value for a whole batch; beyond any memory when they overflow, refused when blocks are placed. */
-static size_t value_bytes(const planner *p, const dirac__step *step)
+/* The bytes of a node's value for so many images; beyond any memory when they overflow, refused when blocks are placed. */
+static size_t images_bytes(const dirac__step *step, int64_t images)
 {
     size_t bytes = (size_t)dirac__shape_count(&step->out);
-    if (!dirac__multiply(bytes, (size_t)p->session->batch, &bytes) || !dirac__multiply(bytes, sizeof(float), &bytes))
+    if (!dirac__multiply(bytes, (size_t)images, &bytes) || !dirac__multiply(bytes, sizeof(float), &bytes))
         return SIZE_MAX;
     return bytes;
+}
+
+static size_t value_bytes(const planner *p, const dirac__step *step)
+{
+    return images_bytes(step, p->plan->slice);
 }
 
 /* Whether node `id` may write its value over that of `before`: nobody will look at it again. */
@@ -316,7 +336,10 @@ static bool order_differs(const dirac__shape *shape)
 
 static int32_t add_lasting(planner *p, size_t bytes)
 {
-    return bytes == 0 ? DIRAC__NONE : add_block(p, bytes, 0, end_time(p));
+    const int32_t block = bytes == 0 ? DIRAC__NONE : add_block(p, bytes, 0, end_time(p));
+    if (block != DIRAC__NONE)
+        p->plan->blocks[block].lasting = true;
+    return block;
 }
 
 static void place_rest(planner *p)
@@ -335,8 +358,8 @@ static void place_rest(planner *p)
             step->backward_scratch = add_block(p, step->scratch_bytes, later, later);
         if (!p->training)
             step->prepared = add_lasting(p, step->prepared_bytes);
-        if ((step->output || step->kept) && order_differs(&step->out))
-            step->public_value = add_lasting(p, value_bytes(p, step));
+        if ((step->output || step->kept) && (order_differs(&step->out) || p->plan->slice < p->session->batch))
+            step->public_value = add_lasting(p, images_bytes(step, p->session->batch));
         if (input && step->gradient != DIRAC__NONE && order_differs(&step->out))
             step->public_gradient = add_lasting(p, value_bytes(p, step));
     }
@@ -397,7 +420,7 @@ int32_t dirac__plan_make(dirac_session *s)
     void *marks = allocate_marks(&p);
     int32_t status = marks == NULL ? dirac__fail_memory("the plan of a session") : allocate_plan(s);
     if (status == DIRAC_OK)
-        status = ask_layers(&p);
+        status = ask_for_slices(&p);
     if (status == DIRAC_OK) {
         mark(&p);
         count_readers(&p);
@@ -407,7 +430,8 @@ int32_t dirac__plan_make(dirac_session *s)
         status = p.failed ? dirac__fail_memory("the plan of a session") : DIRAC_OK;
     }
     if (status == DIRAC_OK)
-        status = dirac__blocks_place(s->memory, s->plan.blocks, s->plan.n_blocks, &s->plan.bytes);
+        status = dirac__blocks_place(s->memory, s->plan.blocks, s->plan.n_blocks, s->plan.copies, &s->plan.copy_bytes,
+                                     &s->plan.bytes);
     dirac__free(s->memory, marks);
     if (status != DIRAC_OK)
         dirac__plan_release(s);

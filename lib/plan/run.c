@@ -37,11 +37,26 @@ static void copy_pending(dirac_session *s, bool back)
     memcpy(back ? pending : copy, back ? copy : pending, count * sizeof(float));
 }
 
-static void take_input(const dirac_session *s, const dirac__step *step, const float *input)
+/* The images that one walk of forward takes. */
+typedef struct walk {
+    int64_t first, n;
+    int32_t copy;
+    dirac__team *team;
+} walk;
+
+static void take_input(const dirac_session *s, const dirac__step *step, const float *input, const walk *w)
 {
-    float *value = dirac__block_at(s, step->value);
-    s->context->kernels->to_channels_last(value, input, s->n, step->out.c, dirac__shape_positions(&step->out),
-                                          s->context->team);
+    s->context->kernels->to_channels_last(dirac__copy_at(s, step->value, w->copy),
+                                          input + w->first * dirac__shape_count(&step->out), w->n, step->out.c,
+                                          dirac__shape_positions(&step->out), w->team);
+}
+
+/* All lanes pack, also where a walk is one lane's. */
+static void prepare_layer(const dirac_session *s, const dirac__kind *kind, const dirac__pass *pass, void *prepared)
+{
+    dirac__pass together = *pass;
+    together.team = s->context->team;
+    kind->prepare(&together, prepared);
 }
 
 /* Weights in the layout of the kernels, once for each version of the net. */
@@ -54,36 +69,85 @@ static void prepare_layers(dirac_session *s)
         const dirac__step *step = &s->plan.steps[i];
         const dirac__kind *kind = s->net->nodes[i]->layer.kind;
         if (step->live && kind->prepare != NULL && step->prepared != DIRAC__NONE)
-            kind->prepare(&step->pass, dirac__block_at(s, step->prepared));
+            prepare_layer(s, kind, dirac__pass_of(s, 0, (int32_t)i), dirac__block_at(s, step->prepared));
     }
     s->prepared_version = version;
 }
 
-static int32_t forward_step(dirac_session *s, const dirac_node *node)
+static int32_t forward_step(const dirac_session *s, const dirac_node *node, const walk *w)
 {
-    dirac__step *step = &s->plan.steps[node->id];
-    step->pass.n = s->n;
-    step->pass.scratch = dirac__block_at(s, step->forward_scratch);
-    step->pass.random = dirac__random_stream(s->seed, node->name, s->draws);
+    const dirac__step *step = &s->plan.steps[node->id];
+    dirac__pass *pass = dirac__pass_of(s, w->copy, node->id);
+    pass->n = w->n;
+    pass->scratch = dirac__copy_at(s, step->forward_scratch, w->copy);
+    pass->random = dirac__random_stream(s->seed, node->name, s->draws);
     if (step->skipped)
         return DIRAC_OK; /* backward still wants n and random */
-    return node->layer.kind->forward(&step->pass);
+    return node->layer.kind->forward(pass);
 }
 
-static void publish_values(const dirac_session *s)
+static void publish_values(const dirac_session *s, const walk *w)
 {
     for (int32_t i = 0; i < s->plan.n_steps; i++) {
         const dirac__step *step = &s->plan.steps[i];
         if (step->public_value != DIRAC__NONE)
-            s->context->kernels->to_channels_first(dirac__block_at(s, step->public_value),
-                                                   dirac__block_at(s, step->value), s->n, step->out.c,
-                                                   dirac__shape_positions(&step->out), s->context->team);
+            s->context->kernels->to_channels_first(
+                (float *)dirac__block_at(s, step->public_value) + w->first * dirac__shape_count(&step->out),
+                dirac__copy_at(s, step->value, w->copy), w->n, step->out.c, dirac__shape_positions(&step->out), w->team);
     }
+}
+
+static int32_t walk_forward(const dirac_session *s, const float *const *inputs, const walk *w)
+{
+    int32_t next_input = 0, status = DIRAC_OK;
+    for (size_t i = 0; i < s->net->n_nodes && status == DIRAC_OK; i++) {
+        const dirac_node *node = s->net->nodes[i];
+        const dirac__step *step = &s->plan.steps[i];
+        if (node->layer.kind->traits & DIRAC__IS_INPUT) {
+            if (step->live)
+                take_input(s, step, inputs[next_input], w);
+            next_input++;
+        } else if (step->live) {
+            status = forward_step(s, node, w);
+        }
+    }
+    if (status == DIRAC_OK)
+        publish_values(s, w);
+    return status;
+}
+
+typedef struct slices {
+    const dirac_session *session;
+    const float *const *inputs;
+} slices;
+
+/* Only a host's layer can fail, and a net with one is not cut into slices. */
+static void walk_slice(void *argument, int64_t slice, int32_t lane)
+{
+    const slices *job = argument;
+    const int64_t most = job->session->plan.slice, rest = job->session->n - slice * most;
+    const walk w = {.first = slice * most, .n = rest < most ? rest : most, .copy = lane};
+    walk_forward(job->session, job->inputs, &w);
+}
+
+static int32_t walk_all(dirac_session *s, const float *const *inputs)
+{
+    const int64_t slice = s->plan.slice;
+    if (s->plan.copies == 1) {
+        int32_t status = DIRAC_OK;
+        for (int64_t first = 0; first < s->n && status == DIRAC_OK; first += slice) {
+            const walk w = {first, s->n - first < slice ? s->n - first : slice, 0, s->context->team};
+            status = walk_forward(s, inputs, &w);
+        }
+        return status;
+    }
+    slices job = {s, inputs};
+    dirac__team_run(s->context->team, (s->n + slice - 1) / slice, walk_slice, &job);
+    return DIRAC_OK;
 }
 
 int32_t dirac__run_forward(dirac_session *s, const float *const *inputs, int64_t n)
 {
-    int32_t next_input = 0, status = DIRAC_OK;
     s->n = n;
     s->forward_done = false;
     s->forward_version = atomic_load_explicit(&s->net->version, memory_order_relaxed);
@@ -91,23 +155,12 @@ int32_t dirac__run_forward(dirac_session *s, const float *const *inputs, int64_t
         s->given[i] = false;
     copy_pending(s, false);
     prepare_layers(s);
-    for (size_t i = 0; i < s->net->n_nodes && status == DIRAC_OK; i++) {
-        const dirac_node *node = s->net->nodes[i];
-        const dirac__step *step = &s->plan.steps[i];
-        if (node->layer.kind->traits & DIRAC__IS_INPUT) {
-            if (step->live)
-                take_input(s, step, inputs[next_input]);
-            next_input++;
-        } else if (step->live) {
-            status = forward_step(s, node);
-        }
-    }
+    const int32_t status = walk_all(s, inputs);
     if (status != DIRAC_OK) {
         copy_pending(s, true);
         s->n = 0;
         return status;
     }
-    publish_values(s);
     if (s->mode == DIRAC_TRAIN) {
         s->draws++;
         s->statistics = s->plan.pending != DIRAC__NONE;
@@ -125,9 +178,10 @@ const float *dirac__public_value(const dirac_session *s, const dirac__step *step
 
 static int32_t backward_step(dirac_session *s, const dirac_node *node)
 {
-    dirac__step *step = &s->plan.steps[node->id];
-    step->pass.scratch = dirac__block_at(s, step->backward_scratch);
-    int32_t status = node->layer.kind->backward(&step->pass);
+    const dirac__step *step = &s->plan.steps[node->id];
+    dirac__pass *pass = dirac__pass_of(s, 0, node->id);
+    pass->scratch = dirac__block_at(s, step->backward_scratch);
+    int32_t status = node->layer.kind->backward(pass);
     for (int32_t i = 0; i < node->layer.n_inputs && status == DIRAC_OK; i++) {
         const dirac__edge *edge = &s->plan.edges[step->first_input + i];
         const dirac__step *source = &s->plan.steps[node->inputs[i]->id];

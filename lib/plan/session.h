@@ -6,6 +6,9 @@
  * S+1..2S in the opposite order; results live until the end, 2S+1. Every array of a session (a value, a gradient, what a
  * layer saves, its scratch) is a block with a first and a last time. Blocks whose times overlap get different places in
  * one arena (blocks.c), which is the only large allocation of a session.
+ *
+ * Slices. Inference may take a slice of the batch at a time through the whole net (slices.c). Then every lane has a copy of
+ * the blocks that live during one walk, and of the passes; packed weights and results, which last, exist once.
  */
 #ifndef PLAN_SESSION_H
 #define PLAN_SESSION_H
@@ -23,11 +26,14 @@
 typedef struct dirac__block {
     size_t bytes;
     int32_t first, last; /* times, both included */
-    size_t offset;       /* asked: from the arena's start, a multiple of 64 */
+    bool lasting;        /* one for all copies, before them */
+    size_t offset;       /* asked: from the arena's start, in the first copy; a multiple of 64 */
 } dirac__block;
 
-/* Gives every block a place; *total receives the arena's bytes. Errors: MEMORY, LIMIT (overflow). */
-int32_t dirac__blocks_place(const dirac__memory *memory, dirac__block *blocks, size_t count, size_t *total);
+/* Gives every block a place. *copy receives the bytes from one copy of the others to the next, *total those of the arena.
+ * Errors: MEMORY, LIMIT (overflow). */
+int32_t dirac__blocks_place(const dirac__memory *memory, dirac__block *blocks, size_t count, int32_t copies, size_t *copy,
+                            size_t *total);
 
 /* ---- plan.c ---- */
 
@@ -48,7 +54,6 @@ typedef struct dirac__step {
     size_t saved_bytes, scratch_bytes, prepared_bytes;
     int32_t root;    /* the node whose value this is: another one where forward is the identity */
     int32_t first_input; /* index into plan->inputs */
-    dirac__pass pass;    /* bound to memory; n and random are set for each call */
 } dirac__step;
 
 /* How one input of one step gets its gradient. */
@@ -65,6 +70,9 @@ typedef struct dirac__plan {
     size_t n_edges;
     dirac__block *blocks;
     size_t n_blocks, blocks_capacity;
+    int64_t slice;     /* images that walk at a time: the batch, or fewer */
+    int32_t copies;    /* of blocks and passes: 1, or one a lane */
+    size_t copy_bytes; /* from one to the next */
     size_t bytes; /* of the arena */
     int32_t gradients, pending; /* blocks, or DIRAC__NONE */
     int64_t multiply_adds;
@@ -91,7 +99,8 @@ struct dirac_session {
     dirac__plan plan;
     bool planned, prepared;
     char *arena;
-    float **pointers; /* of all passes */
+    float **pointers;    /* of all passes */
+    dirac__pass *passes; /* [copy][node], bound to memory; n, scratch and random are set for each call */
     bool *computed;   /* by tensor: backward gives its gradient */
     bool *given;      /* by output: a gradient was given since the last forward */
     /* state of the work */
@@ -107,15 +116,31 @@ struct dirac_session {
 int32_t dirac__plan_make(dirac_session *session);
 void dirac__plan_release(dirac_session *session);
 
+/* ---- slices.c ---- */
+
+/* Images at a time, when every layer has said what it needs for the whole batch. */
+int64_t dirac__choose_slice(const dirac_session *session);
+
 /* ---- bind.c ---- */
 
 /* Allocates the arena and points every pass into it. */
 int32_t dirac__session_bind(dirac_session *session);
 /* Points every pass to the parameters of session->net, after it changed. */
 void dirac__session_bind_net(dirac_session *session);
+static inline void *dirac__copy_at(const dirac_session *session, int32_t block, int32_t copy)
+{
+    if (block == DIRAC__NONE)
+        return NULL;
+    const dirac__block *b = &session->plan.blocks[block];
+    return session->arena + b->offset + (b->lasting ? 0 : (size_t)copy * session->plan.copy_bytes);
+}
 static inline void *dirac__block_at(const dirac_session *session, int32_t block)
 {
-    return block == DIRAC__NONE ? NULL : (void *)(session->arena + session->plan.blocks[block].offset);
+    return dirac__copy_at(session, block, 0);
+}
+static inline dirac__pass *dirac__pass_of(const dirac_session *session, int32_t copy, int32_t node)
+{
+    return session->passes + (size_t)copy * (size_t)session->plan.n_steps + (size_t)node;
 }
 
 void dirac__session_hold(dirac_session *session);
