@@ -109,9 +109,13 @@ static int32_t forward(void *user, dirac_layer *layer)
 {
     const float *x, *p;
     float *y, *seen, *kept;
-    int32_t training;
+    int64_t dims[DIRAC_MAX_RANK];
+    int32_t training, rank;
     const size_t count = layer_values(layer);
     (void)user;
+    WATCHED(dirac_layer_output_shape(layer, dims, &rank));
+    WATCHED(dirac_layer_parameter_shape(layer, "p", dims, &rank));
+    WATCH((void)dirac_layer_kept_count(layer));
     WATCH(x = dirac_layer_input(layer, 0));
     WATCH(p = dirac_layer_parameter(layer, "p"));
     WATCH(y = dirac_layer_output(layer));
