@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# What leaves the static library: every global name begins with dirac_, and those that a shared library which takes it in
-# would export in turn (visibility default) are the functions that the headers declare, no more and no less. The rest are
-# hidden and begin with dirac__ (two underscores): functions of the library's own that cross files.
+# What leaves the static library: every global name begins with dirac_, and those that a shared library which takes it
+# in would export in turn (visibility default) are the functions that the headers declare, no more and no less. The rest
+# are hidden and begin with dirac__ (two underscores): functions of the library's own that cross files.
 # Usage: archive.sh ARCHIVE INCLUDE
 set -eu
 command -v readelf >/dev/null || { echo "no readelf here"; exit 77; }

@@ -18,7 +18,8 @@ case ${1:-} in
 *) sed -n '4,6p' "$0"; exit 2 ;;
 esac
 for tool in abidw meson ninja gcc; do
-    command -v $tool >/dev/null || { echo "missing: $tool (apt-get install abigail-tools meson ninja-build gcc)"; exit 1; }
+    command -v $tool >/dev/null ||
+        { echo "missing: $tool (apt-get install abigail-tools meson ninja-build gcc)"; exit 1; }
 done
 
 {
@@ -38,7 +39,8 @@ for table in symbols.txt constants.txt; do
     [ ! -f "$here/$table" ] || LC_ALL=C comm -23 "$here/$table" "$scratch/$table" >>"$broken"
 done
 if [ -f "$here/$arch.abi" ]; then
-    abidiff --no-added-syms "$here/$arch.abi" "$scratch/types.abi" >"$scratch/report" || cat "$scratch/report" >>"$broken"
+    abidiff --no-added-syms "$here/$arch.abi" "$scratch/types.abi" >"$scratch/report" ||
+        cat "$scratch/report" >>"$broken"
 fi
 if [ -s "$broken" ]; then
     echo "Changed or removed:"
@@ -62,4 +64,5 @@ for table in symbols.txt constants.txt; do
 done
 cp "$scratch/symbols.txt" "$scratch/constants.txt" "$here/"
 cp "$scratch/types.abi" "$here/$arch.abi"
-echo "recorded: symbols.txt, constants.txt and $arch.abi in tests/api/abi"
+sh "$here/debian_symbols.sh" "$root"
+echo "recorded: symbols.txt, constants.txt and $arch.abi in tests/api/abi, and Debian's symbols file"

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# At a release: lists the functions of the newest version node by name, so that no later function joins it, and opens the
-# node of the next minor release, which takes the pattern over. Usage: close_node.sh ROOT
+# At a release: lists the functions of the newest version node by name, so that no later function joins it, and opens
+# the node of the next minor release, which takes the pattern over. Usage: close_node.sh ROOT
 set -eu
 map=$1/lib/dirac.map
 symbols=$1/tests/api/abi/symbols.txt

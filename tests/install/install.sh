@@ -1,0 +1,36 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# Stages an installation (DESTDIR), looks at what is in it, and builds programs from there.
+# Usage: install.sh SOURCE BUILD
+set -eu
+source=$1
+build=$2
+stage=$(mktemp -d)
+trap 'rm -rf "$stage"' EXIT
+
+meson install -C "$build" --no-rebuild --destdir "$stage/root" >"$stage/log" 2>&1 || { cat "$stage/log"; exit 1; }
+pc=$(find "$stage/root" -name dirac.pc)
+libdir=$(dirname "$(dirname "$pc")")
+
+# Everything a user needs and nothing else: no test, no helper library.
+(cd "$stage/root" && find . ! -type d) | sed 's|.*/||' | LC_ALL=C sort >"$stage/files"
+for name in libdirac.so libdirac.a dirac.pc README.md CHANGELOG.md "$source"/include/dirac/*.h; do
+    grep -qx "$(basename "$name")" "$stage/files" || { echo "$name is not installed"; exit 1; }
+done
+if find "$stage/root" -name '*.a' -o -name '*.so*' -o -path '*/bin/*' | grep -v '/libdirac\.[as]'; then
+    echo "the above is installed and should not be"
+    exit 1
+fi
+[ -L "$libdir/libdirac.so" ] || { echo "libdirac.so is no link"; exit 1; }
+abi=$(sed -n 's/^#define DIRAC_ABI_VERSION //p' "$source/include/dirac/version.h")
+readelf -d "$libdir/libdirac.so" | grep -q "SONAME.*\[libdirac\.so\.$abi\]" ||
+    { echo "the soname does not end in $abi"; exit 1; }
+
+# README leads to pages that are there.
+doc=$(dirname "$(find "$stage/root" -name README.md -path '*/doc/dirac/README.md')")
+grep -o '](\([^):]*\))' "$doc/README.md" | sed 's/](\(.*\))/\1/' | sort -u | while read -r page; do
+    [ -e "$doc/$page" ] || { echo "README.md leads to $page, which is not installed"; exit 1; }
+done
+
+export PKG_CONFIG_SYSROOT_DIR="$stage/root" PKG_CONFIG_PATH="$libdir/pkgconfig"
+sh "$source/tests/install/consumers.sh" "$source" "$libdir"
