@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # Runs the tests. Without an argument: the gate, all that must pass before a change is taken. With one: a further suite.
-#   sh tests/run.sh [gate | reference | sanitizers | compilers | fuzz | bindings | help]
+#   sh tests/run.sh [SUITE]      "help" lists the suites
 # BUILD_ROOT (default: build-tests beside this folder) holds the builds. Nothing is fetched after installing.
 set -eu
 
@@ -133,12 +133,45 @@ suite_fuzz() {
     done
 }
 
+# step TITLE SCRIPT [arguments]: runs one of tests/install on a line of its own; each counts as a test.
+step() {
+    say "$1"
+    script=$2
+    shift 2
+    sh "$root/tests/install/$script" "$root" "$builds" "$@"
+    passed=$((passed + 1))
+}
+
+# What a user or packager does with the library: install, link in every way, embed, build again to the same bytes.
+suite_install() {
+    need $packages g++ clang
+    step "an installation, with the build out of sight" prefix.sh
+    step "a meson subproject" subproject.sh
+    step "two ABI versions in one process" two_versions.sh
+    step "two builds, the same bytes" reproducible.sh "${REPRODUCIBLE_LEVEL:-3}"
+}
+
+# The Debian packages, with their tests (PACKAGING=nocheck leaves those out), under lintian's eyes.
+suite_packaging() {
+    need $packages g++ debhelper dpkg-dev fakeroot lintian
+    step "Debian packages" debian.sh "${PACKAGING:-check}"
+}
+
+# Other architectures under QEMU, s390x (big-endian) and arm64: CROSS names them, CROSS_FORM=short runs the tests that look
+# at bytes, files and kernels alone.
+suite_cross() {
+    for arch in ${CROSS:-s390x arm64}; do
+        need $packages qemu-user "libc6-dev-$arch-cross" "gcc-$(echo "$arch" | sed 's/arm64/aarch64/')-linux-gnu"
+        step "$arch" cross.sh "$arch" "${CROSS_FORM:-long}"
+    done
+}
+
 mkdir -p "$builds"
-case ${1:-gate} in
-gate | reference | sanitizers | compilers | fuzz | bindings) "suite_${1:-gate}" ;;
-*)
+suite=${1:-gate}
+command -v "suite_$suite" >/dev/null || {
     sed -n '3,5p' "$0"
+    sed -n 's/^suite_\(.*\)() {$/    \1/p' "$0"
     exit 2
-    ;;
-esac
+}
+"suite_$suite"
 printf '\n%d passed, 0 failed\n' "$passed"

@@ -76,21 +76,24 @@ static int64_t read_integer(reader *r)
     return value;
 }
 
+/* Values in files are little-endian, whatever this machine is. */
 static double element(const unsigned char *data, const char *dtype)
 {
+    const int size = strcmp(dtype, "F32") == 0 ? 4 : 8;
+    uint64_t bits = 0;
+    for (int i = size - 1; i >= 0; i--)
+        bits = bits << 8 | data[i];
+    if (strcmp(dtype, "I64") == 0)
+        return (double)(int64_t)bits;
     if (strcmp(dtype, "F64") == 0) {
         double value;
-        memcpy(&value, data, sizeof value);
+        memcpy(&value, &bits, sizeof value);
         return value;
     }
-    if (strcmp(dtype, "I64") == 0) {
-        int64_t value;
-        memcpy(&value, data, sizeof value);
-        return (double)value;
-    }
-    float value;
     assert_string_equal(dtype, "F32");
-    memcpy(&value, data, sizeof value);
+    const uint32_t word = (uint32_t)bits;
+    float value;
+    memcpy(&value, &word, sizeof value);
     return value;
 }
 

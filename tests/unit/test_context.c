@@ -304,6 +304,7 @@ static void kinds_go_with_the_context(void **state)
     check_gone(&p);
 }
 
+#if defined(__x86_64__)
 /* Whether the kernel lists a feature of the first CPU; 1 or 0, or -1 where it does not say. */
 static int kernel_lists(const char *feature)
 {
@@ -321,6 +322,7 @@ static int kernel_lists(const char *feature)
         fclose(file);
     return found;
 }
+#endif
 
 static void the_cpus_levels(void **state)
 {
