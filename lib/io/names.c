@@ -12,7 +12,7 @@
 #include <dirac/file.h>
 
 #include "base/fail.h"
-#include "io/sort.h"
+#include "base/sort.h"
 
 /* ---- small pieces ---- */
 

@@ -12,7 +12,7 @@
 #include "base/json.h"
 #include "io/checksum.h"
 #include "io/read_file.h"
-#include "io/sort.h"
+#include "base/sort.h"
 
 struct dirac__safetensors {
     dirac__memory memory; /* counts against `left`, then asks `outer` */

@@ -11,7 +11,7 @@
 #include "base/json.h"
 #include "io/atomic_file.h"
 #include "io/checksum.h"
-#include "io/sort.h"
+#include "base/sort.h"
 
 typedef struct contents {
     const dirac__memory *memory;

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* Places blocks in one arena: first those that last, then, for every copy, those with lifetimes: largest first, each at
  * the lowest place free throughout its life. */
-#include <stdlib.h>
 #include <string.h>
 
 #include <dirac/status.h>
 
 #include "base/fail.h"
+#include "base/sort.h"
 #include "plan/session.h"
 
 static int by_size(const void *a, const void *b)
@@ -16,7 +16,7 @@ static int by_size(const void *a, const void *b)
         return x->bytes < y->bytes ? 1 : -1;
     if (x->first != y->first)
         return x->first < y->first ? -1 : 1;
-    return x < y ? -1 : x > y; /* the index: qsort itself promises no order */
+    return x < y ? -1 : x > y; /* the index: the sort itself promises no order */
 }
 
 /* The lowest offset from `start` on at which `block` overlaps none of the placed ones (sorted by offset) that live with it. */
@@ -75,7 +75,7 @@ static int32_t place_lasting(dirac__block *blocks, size_t count, dirac__block **
 static int32_t place_others(dirac__block **list, dirac__block **placed, size_t count, size_t start, size_t *end)
 {
     *end = start;
-    qsort(list, count, sizeof *list, by_size);
+    dirac__sort(list, count, sizeof *list, by_size);
     for (size_t i = 0; i < count; i++) {
         size_t stop;
         list[i]->offset = find_place(list[i], placed, i, start);

@@ -14,7 +14,7 @@
 #include "base/fail.h"
 #include "base/mem.h"
 #include "io/names.h"
-#include "io/sort.h"
+#include "base/sort.h"
 #include "support/probe_memory.h"
 
 #define COUNT(list) (sizeof(list) / sizeof((list)[0]))

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Sorting for readers of hostile files: n log n for every input, in place, and (unlike the C library's qsort()) never
+ * Sorting: n log n for every input, those of hostile files too, in place, and (unlike the C library's qsort()) never
  * through malloc().
  */
-#ifndef IO_SORT_H
-#define IO_SORT_H
+#ifndef BASE_SORT_H
+#define BASE_SORT_H
 
 #include <stddef.h>
 

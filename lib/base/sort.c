@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Heap sort, and sorted lists of names. */
-#include "io/sort.h"
+#include "base/sort.h"
 
 #include <string.h>
 
