@@ -108,6 +108,14 @@ static size_t output_count(const dirac_session *s, size_t index, int64_t n)
     return (size_t)(n * dirac__shape_count(&s->plan.steps[s->net->outputs[index]->id].out));
 }
 
+static size_t all_outputs(const dirac_session *s, int64_t n)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < s->net->n_outputs; i++)
+        count += output_count(s, i, n);
+    return count;
+}
+
 static size_t pending_floats(const dirac_session *s)
 {
     return s->plan.pending == DIRAC__NONE ? 0 : 2 * (s->net->n_values - s->net->n_trained);
@@ -218,54 +226,63 @@ static int32_t run_check(checker *c, float *gradients, float *copy, float *input
     return status;
 }
 
-int32_t dirac_session_check_gradients(dirac_session *session, const float *input, int64_t n, int32_t samples,
-                                      double step, double *worst)
+/* For a caller that has the session; `memory` has room for all copies. */
+static int32_t check_with(dirac_session *s, const float *input, int64_t n, int32_t samples, double step, float *memory,
+                          double *worst)
 {
-    DIRAC__HOLD_FLOATS();
-    CHECK_HANDLE(session);
-    CHECK_HANDLE(input);
-    dirac_session *s = session;
-    if (s->mode != DIRAC_TRAIN || !s->prepared)
-        return dirac__fail(DIRAC_ERR_STATE, "checking gradients needs a prepared training session");
-    if (n < 1 || n > s->batch || s->n_inputs != 1 || samples < 1 || !(step >= 0) || !isfinite(step))
-        return dirac__fail(DIRAC_ERR_ARGUMENT, "checking gradients needs 1 to %lld images of one input, samples, and a step",
-                           (long long)s->batch);
-    const size_t n_input = (size_t)(n * dirac__shape_count(&s->inputs[0])), n_trained = s->net->n_trained;
-    size_t n_output = 0;
-    for (size_t i = 0; i < s->net->n_outputs; i++)
-        n_output += output_count(s, i, n);
-    const size_t total = 2 * n_input + n_output + 2 * n_trained + pending_floats(s);
-    float *memory = dirac__alloc_zero(s->memory, total + 1, sizeof *memory);
-    if (memory == NULL)
-        return dirac__fail_memory("checking gradients");
+    const size_t n_input = (size_t)(n * dirac__shape_count(&s->inputs[0])), n_output = all_outputs(s, n);
     checker c = {.session = s, .input = memory, .n = n, .weights = memory + 2 * n_input, .draws = s->draws};
     float *copy = c.weights + n_output;
     if (pending_floats(s) > 0) {
         c.pending = dirac__block_at(s, s->plan.pending);
-        c.saved_pending = copy + 2 * n_trained;
+        c.saved_pending = copy + 2 * s->net->n_trained;
         memcpy(c.saved_pending, c.pending, pending_floats(s) * sizeof(float));
     }
     memcpy(c.input, input, n_input * sizeof *input);
     const dirac__random random = dirac__random_stream(s->seed, "check", 0);
     dirac__random_normal(&random, 0, c.weights, n_output, 1.0);
-    double found = 0;
     const bool statistics = s->statistics, backward_done = s->backward_done;
-    int32_t status = dirac__session_enter(s);
-    if (status == DIRAC_OK) {
-        status = dirac__net_begin_write(s->net);
-        if (status == DIRAC_OK) {
-            status = run_check(&c, dirac__block_at(s, s->plan.gradients), copy,
-                               s->input_gradients ? memory + n_input : NULL, samples, step > 0 ? step : 1e-2, &found);
-            s->draws = c.draws;
-            s->statistics = statistics;
-            s->backward_done = backward_done;
-            s->forward_done = false;
-            s->n = 0;
-            dirac__net_end_write(s->net, false);
-        }
-        dirac__session_leave(s);
-    }
+    CHECK(dirac__net_begin_write(s->net));
+    const int32_t status = run_check(&c, dirac__block_at(s, s->plan.gradients), copy,
+                                     s->input_gradients ? memory + n_input : NULL, samples, step > 0 ? step : 1e-2,
+                                     worst);
+    s->draws = c.draws;
+    s->statistics = statistics;
+    s->backward_done = backward_done;
+    s->forward_done = false;
+    s->n = 0;
+    dirac__net_end_write(s->net, false);
+    return status;
+}
+
+static int32_t check_session(dirac_session *s, const float *input, int64_t n, int32_t samples, double step,
+                             double *worst)
+{
+    if (s->mode != DIRAC_TRAIN || !s->prepared)
+        return dirac__fail(DIRAC_ERR_STATE, "checking gradients needs a prepared training session");
+    if (n < 1 || n > s->batch || s->n_inputs != 1 || samples < 1 || !(step >= 0) || !isfinite(step))
+        return dirac__fail(DIRAC_ERR_ARGUMENT, "checking gradients needs 1 to %lld images of one input, samples, and a step",
+                           (long long)s->batch);
+    const size_t n_input = (size_t)(n * dirac__shape_count(&s->inputs[0]));
+    const size_t total = 2 * n_input + all_outputs(s, n) + 2 * s->net->n_trained + pending_floats(s);
+    float *memory = dirac__alloc_zero(s->memory, total + 1, sizeof *memory);
+    if (memory == NULL)
+        return dirac__fail_memory("checking gradients");
+    const int32_t status = check_with(s, input, n, samples, step, memory, worst);
     dirac__free(s->memory, memory);
+    return status;
+}
+
+int32_t dirac_session_check_gradients(dirac_session *session, const float *input, int64_t n, int32_t samples,
+                                      double step, double *worst)
+{
+    double found = 0;
+    DIRAC__HOLD_FLOATS();
+    CHECK_HANDLE(session);
+    CHECK_HANDLE(input);
+    CHECK(dirac__session_enter(session));
+    const int32_t status = check_session(session, input, n, samples, step, &found);
+    dirac__session_leave(session);
     if (worst != NULL)
         *worst = found;
     return status;

@@ -143,6 +143,8 @@ int32_t dirac_session_prepare(dirac_session *session)
     if (status == DIRAC_OK)
         status = dirac__session_bind(session);
     session->prepared = session->prepared || status == DIRAC_OK;
+    if (!session->prepared)
+        dirac__plan_release(session); /* memory is short as it is */
     dirac__session_leave(session);
     if (status == DIRAC_OK)
         dirac__log(session->context, DIRAC_LOG_INFO, "session prepared: batch %lld, %zu bytes, kernels %s, %d threads",

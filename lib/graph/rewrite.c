@@ -17,48 +17,45 @@ static bool is_output(const dirac_net *net, const dirac_node *node)
     return false;
 }
 
-/* For each node: how many read it, and one that does. */
-typedef struct readers {
-    int32_t count;
-    const dirac_node *one;
-} readers;
-
-static readers *count_readers(const dirac_net *net)
+/* For each node: how many read it. */
+static int32_t *count_readers(const dirac_net *net)
 {
-    readers *list = dirac__alloc_zero(net->memory, net->n_nodes, sizeof *list);
+    int32_t *list = dirac__alloc_zero(net->memory, net->n_nodes, sizeof *list);
     if (list == NULL)
         return NULL;
     for (size_t i = 0; i < net->n_nodes; i++)
-        for (int32_t j = 0; j < net->nodes[i]->layer.n_inputs; j++) {
-            readers *r = &list[net->nodes[i]->inputs[j]->id];
-            r->count++;
-            r->one = net->nodes[i];
-        }
+        for (int32_t j = 0; j < net->nodes[i]->layer.n_inputs; j++)
+            list[net->nodes[i]->inputs[j]->id]++;
     return list;
 }
 
-/* The node whose weights take in `node` (a batch norm), or NULL if it has to stay. */
-static const dirac_node *absorber(const dirac_net *net, const dirac_node *node, const readers *list)
+/* Whether `node`, read by `count` nodes of which `norm` is one, takes the batch norm `norm` into its weights. */
+static bool absorbs(const dirac_net *net, const dirac_node *node, const dirac_node *norm, int32_t count)
 {
-    if (!(node->layer.kind->traits & DIRAC__CHANNEL_AFFINE))
-        return NULL;
-    const dirac_node *before = node->inputs[0];
-    const bool can = (before->layer.kind->traits & DIRAC__ABSORBS_AFFINE) && list[before->id].count == 1 &&
-                     !is_output(net, before) && before->owner == NULL && !before->shared;
-    return can ? before : NULL;
+    return (norm->layer.kind->traits & DIRAC__CHANNEL_AFFINE) && norm->inputs[0] == node &&
+           (node->layer.kind->traits & DIRAC__ABSORBS_AFFINE) && count == 1 && !is_output(net, node) &&
+           node->owner == NULL && !node->shared;
+}
+
+/* The node whose weights take in `node` (a batch norm), or NULL if it has to stay. */
+static const dirac_node *absorber(const dirac_net *net, const dirac_node *node, const int32_t *list)
+{
+    const dirac_node *before = node->layer.n_inputs > 0 ? node->inputs[0] : NULL;
+    return before != NULL && absorbs(net, before, node, list[before->id]) ? before : NULL;
 }
 
 const dirac_node *dirac__fold_counterpart(const dirac_net *net, const dirac_node *folded)
 {
     const dirac_node *node = dirac__net_find_node(net, folded->name);
-    readers *list = node == NULL ? NULL : count_readers(net);
-    if (list == NULL)
-        return node;
-    const dirac_node *reader = list[node->id].count == 1 ? list[node->id].one : NULL;
-    if (reader != NULL && absorber(net, reader, list) == node)
-        node = reader;
-    dirac__free(net->memory, list);
-    return node;
+    const dirac_node *reader = NULL;
+    int32_t count = 0;
+    for (size_t i = 0; i < net->n_nodes && node != NULL; i++)
+        for (int32_t j = 0; j < net->nodes[i]->layer.n_inputs; j++)
+            if (net->nodes[i]->inputs[j] == node) {
+                reader = net->nodes[i];
+                count++;
+            }
+    return reader != NULL && absorbs(net, node, reader, count) ? reader : node;
 }
 
 /* ---- copying the graph ---- */
@@ -136,7 +133,7 @@ int32_t dirac__net_clone(dirac_net **out, const dirac_net *net)
 typedef struct fold {
     const dirac_net *from;
     dirac_net *to;
-    readers *list;
+    int32_t *list; /* how many read each node */
     dirac_node **map;          /* from node id to the folded node */
     const dirac_node **taken;  /* from the id of a convolution to the batch norm it takes in, or NULL */
 } fold;
