@@ -247,3 +247,24 @@ void close_handles(handles *h, dirac_context *context)
     dirac_context_destroy(h->context);
     memset(h, 0, sizeof *h);
 }
+
+int32_t play(const scenario *s, void (*begin)(void), floats *all)
+{
+    handles base = {.which = s->which, .threads = s->flags & THREADS ? 2 : 1}, made = {0};
+    memset(&memory, 0, sizeof memory);
+    ok(s->prepare(&base));
+    if (begin != NULL)
+        begin();
+    const int32_t status = s->act(&base, &made);
+    dirac_context *context = base.context != NULL ? base.context : made.context;
+    if (status == DIRAC_OK) {
+        witness(&base, context, all);
+        witness(&made, context, all);
+    }
+    made.context = base.context != NULL ? NULL : made.context;
+    close_handles(&made, context);
+    close_handles(&base, base.context);
+    if (memory.alive != 0 || memory.bytes != 0 || memory.wrong != 0)
+        fail_msg("%s: %zu blocks are left, %d misuses", s->name, (size_t)memory.alive, memory.wrong);
+    return status;
+}

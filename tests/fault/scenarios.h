@@ -64,6 +64,11 @@ extern int (*faults_retry)(int32_t status, const char *call);
 void witness(const handles *h, dirac_context *context, floats *all);
 /* `context`: the one that `data` came from. */
 void close_handles(handles *h, dirac_context *context);
+/*
+ * One act from beginning to end: prepares, calls `begin` (may be NULL), acts, appends to `all` what there is to see if
+ * that went well, destroys everything and fails the test unless every byte is back. Returns the act's status.
+ */
+int32_t play(const scenario *s, void (*begin)(void), floats *all);
 /* A net with every kind of layer, for two inputs: (4, 14, 13) and (2, 3, 4, 5). */
 int32_t make_mixed_net(dirac_net **out, dirac_context *context);
 /* A net of (3, 8, 8) with a custom layer, dropout and batch norm. */

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* The functions are this program's own, so every shared library finds them before the C library's. */
 #define _GNU_SOURCE
+#undef _FILE_OFFSET_BITS /* open() and open64() are two functions here */
 #include "fault/shim.h"
 
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +17,13 @@
 #include <unistd.h>
 
 shim_state shim;
+volatile int *shim_inside;
+
+static void inside(int kind)
+{
+    if (shim_inside != NULL)
+        *shim_inside = kind;
+}
 
 void shim_arm(int kinds, int error, size_t at, size_t from)
 {
@@ -40,6 +49,8 @@ static int fault(int kind)
     if (call != shim.at && (shim.from == 0 || call < shim.from))
         return 0;
     shim.failed++;
+    if (shim.error == SHIM_KILL)
+        kill(getpid(), SIGKILL);
     return shim.error;
 }
 
@@ -126,14 +137,20 @@ ssize_t write(int file, const void *data, size_t size)
         errno = error;
         return -1;
     }
-    return next(file, data, cut(error, size));
+    inside(SHIM_WRITE);
+    const ssize_t moved = next(file, data, cut(error, size));
+    inside(0);
+    return moved;
 }
 
 int fsync(int file)
 {
     REAL("fsync", int, int);
     FAIL(SHIM_FSYNC);
-    return next(file);
+    inside(SHIM_FSYNC);
+    const int result = next(file);
+    inside(0);
+    return result;
 }
 
 int close(int file)
@@ -150,7 +167,10 @@ int renameat(int from_directory, const char *from, int to_directory, const char 
 {
     REAL("renameat", int, int, const char *, int, const char *);
     FAIL(SHIM_RENAME);
-    return next(from_directory, from, to_directory, to);
+    inside(SHIM_RENAME);
+    const int result = next(from_directory, from, to_directory, to);
+    inside(0);
+    return result;
 }
 
 #define STATS(name, argument, type)                                            \

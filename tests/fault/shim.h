@@ -30,6 +30,8 @@ enum {
 /* For `error`: a read or write moves one byte, or (SHIM_NOTHING) none, and does not fail. */
 #define SHIM_SHORT (-1)
 #define SHIM_NOTHING (-2)
+/* The process is killed on the spot, as by SIGKILL from outside, before the call. */
+#define SHIM_KILL (-3)
 
 typedef struct shim_state {
     atomic_int on;
@@ -41,6 +43,8 @@ typedef struct shim_state {
 } shim_state;
 
 extern shim_state shim;
+/* If it is set: the kind of call that is going on right now (SHIM_WRITE, SHIM_FSYNC, SHIM_RENAME), or 0. */
+extern volatile int *shim_inside;
 
 /* Counts anew, with these faults to come. */
 void shim_arm(int kinds, int error, size_t at, size_t from);

@@ -51,42 +51,20 @@ static int repeat_call(int32_t status, const char *call)
     return run.repeated;
 }
 
-static void reset(int flags, int way, size_t at, size_t from)
-{
-    memset(&run, 0, sizeof run);
-    run.flags = flags;
-    run.way = way;
-    run.first = at;
-    run.from = from;
-}
-
 /* One act with one fault; returns the requests of its calls. */
 static size_t act_once(const scenario *s, int way, size_t at, size_t from, floats *all)
 {
-    handles base = {.which = s->which, .threads = s->flags & THREADS ? 2 : 1}, made = {0};
-    memset(&memory, 0, sizeof memory);
-    ok(s->prepare(&base));
-    reset(s->flags, way, at, from);
-    const int32_t status = s->act(&base, &made);
-    if (at + from == 0)
-        ok(status);
-    else if (memory.refused == 0 || run.met == 0)
-        fail_msg("%s: request %zu was refused and nobody noticed (%zu refused, %zu requests)", s->name, at + from,
-                 (size_t)memory.refused, run.counted);
-    else if (status != (way == REPEAT ? DIRAC_OK : DIRAC_ERR_MEMORY))
+    memset(&run, 0, sizeof run);
+    run.flags = s->flags;
+    run.way = way;
+    run.first = at;
+    run.from = from;
+    const int32_t status = play(s, NULL, all);
+    if (at + from > 0 && (memory.refused == 0 || run.met == 0))
+        fail_msg("%s: request %zu was refused and nobody noticed", s->name, at + from);
+    if (status != (at + from == 0 || way == REPEAT ? DIRAC_OK : DIRAC_ERR_MEMORY))
         fail_msg("%s, request %zu: %s after %s: %s", s->name, at + from, dirac_status_name(status), run.failed_call,
                  dirac_error_message());
-    dirac_context *context = base.context != NULL ? base.context : made.context;
-    if (status == DIRAC_OK) {
-        witness(&base, context, all);
-        witness(&made, context, all);
-    }
-    made.context = base.context != NULL ? NULL : made.context;
-    close_handles(&made, context);
-    close_handles(&base, base.context);
-    if (memory.alive != 0 || memory.bytes != 0 || memory.wrong != 0)
-        fail_msg("%s, request %zu: %zu blocks are left, %d misuses", s->name, at + from, (size_t)memory.alive,
-                 memory.wrong);
     return run.counted;
 }
 
