@@ -110,13 +110,12 @@ static void sum_blocks(const void *job, int64_t first, int64_t last)
     }
 }
 
-/* out[ch] = scale[ch], or factor where scale is NULL, times the sum over blocks and columns of one term. */
+/* out[ch] = factor times the sum over blocks and columns of one term. */
 typedef struct combination {
     float *out;
     const column_sums *sums;
     int64_t term;
     double factor;
-    const float *scale;
 } combination;
 
 static void combine_strips(const void *job, int64_t first, int64_t last)
@@ -136,14 +135,12 @@ static void combine_strips(const void *job, int64_t first, int64_t last)
         }
     }
     for (int64_t i = 0; i < channels; i++)
-        m->out[first + i] =
-            (float)(m->scale ? total[i] * (double)m->scale[first + i] : total[i] * m->factor);
+        m->out[first + i] = (float)(total[i] * m->factor);
 }
 
-static void combine(float *out, const column_sums *sums, int64_t term, double factor,
-                    const float *scale, dirac__team *team)
+static void combine(float *out, const column_sums *sums, int64_t term, double factor, dirac__team *team)
 {
-    combination m = {out, sums, term, factor, scale};
+    combination m = {out, sums, term, factor};
 
     for_ranges(team, sums->w.c, STRIP, combine_strips, &m);
 }
@@ -154,7 +151,7 @@ void KERNEL(channel_sum)(float *sum, const float *x, float *scratch, int64_t row
     column_sums s = {.parts = scratch, .x = x, .terms = 1, .w = wide_rows(rows, c)};
 
     for_ranges(team, s.w.blocks, 1, sum_blocks, &s);
-    combine(sum, &s, 0, 1.0, NULL, team);
+    combine(sum, &s, 0, 1.0, team);
 }
 
 void KERNEL(channel_moments)(float *mean, float *var, const float *x, float *scratch, int64_t rows,
@@ -164,16 +161,16 @@ void KERNEL(channel_moments)(float *mean, float *var, const float *x, float *scr
     float *columns = scratch + s.w.blocks * s.w.width;
 
     for_ranges(team, s.w.blocks, 1, sum_blocks, &s);
-    combine(mean, &s, 0, 1.0 / (double)rows, NULL, team);
+    combine(mean, &s, 0, 1.0 / (double)rows, team);
     repeat(columns, mean, &s.w);
     s.mean = columns;
     for_ranges(team, s.w.blocks, 1, sum_blocks, &s);
-    combine(var, &s, 0, 1.0 / (double)rows, NULL, team);
+    combine(var, &s, 0, 1.0 / (double)rows, team);
 }
 
 /* ---- maps ---- */
 
-/* y = a x + (b (z - mean) + t), all but x, y, z per column; b NULL: y = a x + t; t NULL: y = a x. */
+/* y = a x + (b (z - mean) + t), all but x, y, z per column; b NULL: y = a x + t. */
 typedef struct column_map {
     float *y;
     const float *x, *z;
@@ -199,13 +196,6 @@ static void map_affine_relu(float *y, const float *x, const float *a, const floa
     }
 }
 
-static void map_scale(float *y, const float *x, const float *a, int64_t columns)
-{
-    DIRAC__INDEPENDENT
-    for (int64_t j = 0; j < columns; j++)
-        y[j] = a[j] * x[j];
-}
-
 static void map_norm(const column_map *m, int64_t at, int64_t columns)
 {
     float *y = m->y + at;
@@ -227,8 +217,6 @@ static void map_rows(const void *job, int64_t first, int64_t last)
 
         if (m->b)
             map_norm(m, at, columns);
-        else if (!m->t)
-            map_scale(m->y + at, m->x + at, m->a, columns);
         else if (m->relu)
             map_affine_relu(m->y + at, m->x + at, m->a, m->t, columns);
         else
@@ -258,58 +246,29 @@ void KERNEL(channel_affine)(float *y, const float *x, const float *s, const floa
 
 /* ---- backward of batch norm: y = gamma (x - mean) rstd + beta ---- */
 
-/* dbeta = sum dy, dgamma = sum dy xhat; `columns` receives the mean per column. */
-static void norm_sums(float *dgamma, float *dbeta, float *columns, const float *x, const float *dy,
-                      const float *mean, const float *rstd, float *parts, int64_t rows, int64_t c,
-                      dirac__team *team)
+void KERNEL(norm_sums)(float *sum, float *product, const float *x, const float *dy, const float *mean, float *scratch,
+                       int64_t rows, int64_t c, dirac__team *team)
 {
-    column_sums s = {
-        .parts = parts, .x = x, .dy = dy, .mean = columns, .terms = 2, .w = wide_rows(rows, c)};
+    float *columns = scratch;
+    column_sums s = {.x = x, .dy = dy, .mean = columns, .terms = 2, .w = wide_rows(rows, c)};
 
+    s.parts = columns + PATTERNS * s.w.width;
     repeat(columns, mean, &s.w);
     for_ranges(team, s.w.blocks, 1, sum_blocks, &s);
-    combine(dbeta, &s, 0, 1.0, NULL, team);
-    combine(dgamma, &s, 1, 1.0, rstd, team);
+    combine(sum, &s, 0, 1.0, team);
+    combine(product, &s, 1, 1.0, team);
 }
 
-void KERNEL(norm_backward)(float *dx, float *dgamma, float *dbeta, const float *x, const float *dy,
-                           const float *mean, const float *rstd, const float *gamma, float *scratch,
-                           int64_t rows, int64_t c, dirac__team *team)
+void KERNEL(norm_correct)(float *dx, const float *dy, const dirac__correction *k, float *scratch, int64_t rows, int64_t c,
+                          dirac__team *team)
 {
-    wide w = wide_rows(rows, c);
-    float *columns = scratch; /* mean, then the coefficients of dx = a dy + (b (x - mean) + t) */
-    float *a = columns + w.width, *b = a + w.width, *t = b + w.width;
-    column_map m = {.y = dx, .x = dy, .z = x, .a = a, .b = b, .mean = columns, .t = t, .w = w};
+    const wide w = wide_rows(rows, c);
+    float *a = scratch, *b = a + w.width, *mean = b + w.width, *t = mean + w.width;
+    const column_map m = {.y = dx, .x = dy, .z = k->y, .a = a, .b = b, .mean = mean, .t = t, .w = w};
 
-    norm_sums(dgamma, dbeta, columns, x, dy, mean, rstd, columns + PATTERNS * w.width, rows, c,
-              team);
-    if (!dx)
-        return;
-    for (int64_t j = 0; j < w.width; j++) {
-        int64_t ch = j % c;
-        double scale = (double)gamma[ch] * (double)rstd[ch];
-
-        a[j] = (float)scale;
-        b[j] = (float)(-scale * (double)rstd[ch] * (double)dgamma[ch] / (double)rows);
-        t[j] = (float)(-scale * (double)dbeta[ch] / (double)rows);
-    }
-    map_all(&m, team);
-}
-
-void KERNEL(norm_backward_fixed)(float *dx, float *dgamma, float *dbeta, const float *x,
-                                 const float *dy, const float *mean, const float *rstd,
-                                 const float *gamma, float *scratch, int64_t rows, int64_t c,
-                                 dirac__team *team)
-{
-    wide w = wide_rows(rows, c);
-    float *columns = scratch, *a = columns + w.width;
-    column_map m = {.y = dx, .x = dy, .a = a, .w = w};
-
-    norm_sums(dgamma, dbeta, columns, x, dy, mean, rstd, columns + PATTERNS * w.width, rows, c,
-              team);
-    if (!dx)
-        return;
-    for (int64_t j = 0; j < w.width; j++)
-        a[j] = gamma[j % c] * rstd[j % c];
+    repeat(a, k->a, &w);
+    repeat(b, k->b, &w);
+    repeat(mean, k->mean, &w);
+    repeat(t, k->t, &w);
     map_all(&m, team);
 }

@@ -60,8 +60,8 @@ typedef struct dirac__mask {
     float *sum, *product;
 } dirac__mask;
 
-/* What the gradient at an output goes through before it is used: dy <- a[c] dy + (b[c] (y - mean[c]) + t[c]), in place:
- * the rest of batch norm's backward. */
+/* What the gradient at y goes through before it is used: dy <- a[c] dy + (b[c] (y - mean[c]) + t[c]): the rest of batch
+ * norm's backward, with y its input. */
 typedef struct dirac__correction {
     const float *y, *a, *b, *mean, *t;
 } dirac__correction;
@@ -131,16 +131,13 @@ typedef struct dirac__kernels {
     /* y = s[c] x + t[c], then max(y, 0) if relu. y may be x. */
     void (*channel_affine)(float *y, const float *x, const float *s, const float *t, int32_t relu, int64_t rows,
                            int64_t c, dirac__team *);
-    /* Backward of y = gamma (x - mean) rstd + beta with batch statistics, m = rows:
-     *   dgamma = sum dy xhat, dbeta = sum dy (both overwritten), dx = gamma rstd (dy - dbeta/m - xhat dgamma/m).
-     * dx may be dy; dx NULL: not wanted. */
-    void (*norm_backward)(float *dx, float *dgamma, float *dbeta, const float *x, const float *dy, const float *mean,
-                          const float *rstd, const float *gamma, float *scratch, int64_t rows, int64_t c,
-                          dirac__team *);
-    /* The same with fixed (running) statistics: dx = gamma rstd dy. */
-    void (*norm_backward_fixed)(float *dx, float *dgamma, float *dbeta, const float *x, const float *dy,
-                                const float *mean, const float *rstd, const float *gamma, float *scratch, int64_t rows,
-                                int64_t c, dirac__team *);
+    /* sum[c] <- sum over rows of dy, product[c] <- of dy (x - mean[c]): what backward of y = gamma (x - mean) rstd + beta
+     * needs of all rows. */
+    void (*norm_sums)(float *sum, float *product, const float *x, const float *dy, const float *mean, float *scratch,
+                      int64_t rows, int64_t c, dirac__team *);
+    /* dx <- dy corrected, rows of correction->y beside those of dy. dx may be dy. */
+    void (*norm_correct)(float *dx, const float *dy, const dirac__correction *, float *scratch, int64_t rows, int64_t c,
+                         dirac__team *);
 
     /* ---- element by element (elements.c), count numbers; outputs may be inputs unless channels change ---- */
 

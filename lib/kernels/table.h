@@ -28,8 +28,8 @@
     X(channel_sum)            \
     X(channel_moments)        \
     X(channel_affine)         \
-    X(norm_backward)          \
-    X(norm_backward_fixed)    \
+    X(norm_sums)              \
+    X(norm_correct)           \
     X(relu)                   \
     X(relu_backward)          \
     X(ncrelu)                 \

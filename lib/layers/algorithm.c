@@ -23,16 +23,20 @@ static size_t direct_scratch(const dirac__kernels *k, const dirac__convolution *
     return 0;
 }
 
-static void direct_forward(const dirac__kernels *k, float *y, const float *x, const float *packed, const float *bias,
-                           int32_t relu, float *scratch, const dirac__convolution *s, dirac__team *team)
+static void direct_forward(const dirac__kernels *k, float *y, const float *x, const dirac__activation *activation,
+                           const float *packed, const float *bias, int32_t relu, const dirac__moments *moments,
+                           float *scratch, const dirac__convolution *s, dirac__team *team)
 {
+    (void)activation;
+    (void)moments;
     (void)scratch;
     k->conv_forward(y, x, packed, bias, relu, s, team);
 }
 
 static void direct_backward_data(const dirac__kernels *k, float *dx, const float *dy, const float *packed,
-                                 float *scratch, const dirac__convolution *s, dirac__team *team)
+                                 const dirac__mask *mask, float *scratch, const dirac__convolution *s, dirac__team *team)
 {
+    (void)mask;
     (void)scratch;
     k->conv_backward_data(dx, dy, packed, s, team);
 }
@@ -43,13 +47,17 @@ static size_t direct_weight_scratch(const dirac__kernels *k, const dirac__convol
     return k->conv_weight_scratch(s);
 }
 
-static void direct_backward_weight(const dirac__kernels *k, float *g, const float *x, const float *dy, float *scratch,
+static void direct_backward_weight(const dirac__kernels *k, float *g, const float *x, const dirac__activation *activation,
+                                   float *dy, const dirac__correction *correction, float *scratch,
                                    const dirac__convolution *s, dirac__team *team)
 {
+    (void)activation;
+    (void)correction;
     k->conv_backward_weight(g, x, dy, scratch, s, team);
 }
 
 static const dirac__algorithm direct = {"direct",
+                                        false,
                                         direct_packed,
                                         direct_pack,
                                         direct_scratch,
@@ -76,16 +84,18 @@ static size_t winograd_scratch(const dirac__kernels *k, const dirac__convolution
     return k->winograd_scratch(s, lanes);
 }
 
-static void winograd_forward(const dirac__kernels *k, float *y, const float *x, const float *packed, const float *bias,
-                             int32_t relu, float *scratch, const dirac__convolution *s, dirac__team *team)
+static void winograd_forward(const dirac__kernels *k, float *y, const float *x, const dirac__activation *activation,
+                             const float *packed, const float *bias, int32_t relu, const dirac__moments *moments,
+                             float *scratch, const dirac__convolution *s, dirac__team *team)
 {
-    k->winograd_forward(y, x, NULL, packed, bias, relu, NULL, scratch, s, team);
+    k->winograd_forward(y, x, activation, packed, bias, relu, moments, scratch, s, team);
 }
 
 static void winograd_backward_data(const dirac__kernels *k, float *dx, const float *dy, const float *packed,
-                                   float *scratch, const dirac__convolution *s, dirac__team *team)
+                                   const dirac__mask *mask, float *scratch, const dirac__convolution *s,
+                                   dirac__team *team)
 {
-    k->winograd_backward_data(dx, dy, packed, NULL, scratch, s, team);
+    k->winograd_backward_data(dx, dy, packed, mask, scratch, s, team);
 }
 
 static size_t winograd_weight_scratch(const dirac__kernels *k, const dirac__convolution *s, int32_t lanes)
@@ -93,13 +103,15 @@ static size_t winograd_weight_scratch(const dirac__kernels *k, const dirac__conv
     return k->winograd_weight_scratch(s, lanes);
 }
 
-static void winograd_backward_weight(const dirac__kernels *k, float *g, const float *x, const float *dy,
+static void winograd_backward_weight(const dirac__kernels *k, float *g, const float *x,
+                                     const dirac__activation *activation, float *dy, const dirac__correction *correction,
                                      float *scratch, const dirac__convolution *s, dirac__team *team)
 {
-    k->winograd_backward_weight(g, x, NULL, (float *)(uintptr_t)dy, NULL, scratch, s, team);
+    k->winograd_backward_weight(g, x, activation, dy, correction, scratch, s, team);
 }
 
 static const dirac__algorithm winograd = {"winograd",
+                                          true,
                                           winograd_packed,
                                           winograd_pack,
                                           winograd_scratch,

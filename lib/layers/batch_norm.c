@@ -5,6 +5,7 @@
  * of s x, which is relative to |mean| s: channels whose mean is far larger than their deviation lose that many bits.
  */
 #include <math.h>
+#include <string.h>
 
 #include "layers/planning.h"
 
@@ -18,34 +19,25 @@ static const dirac__attribute attributes[COUNT] = {
     [FROZEN] = {"frozen", DIRAC__INT, 0, 1, 0},
 };
 
-/* What a training forward leaves for backward: which statistics it used, and those. */
-typedef struct statistics {
-    int32_t *fixed;
-    float *mean, *rstd;
-} statistics;
-
-static statistics cut_saved(const dirac__pass *pass)
+/* What a training forward leaves for backward: which statistics it used; then the arrays of norm.h. */
+static int32_t *fixed_of(const dirac__pass *pass)
 {
-    const size_t c = (size_t)pass->in[0].c;
     unsigned char *at = pass->saved;
-    statistics s;
-    s.fixed = dirac__take(&at, 1, sizeof *s.fixed);
-    s.mean = dirac__take(&at, c, sizeof(float));
-    s.rstd = dirac__take(&at, c, sizeof(float));
-    return s;
+    return dirac__take(&at, 1, sizeof(int32_t));
 }
 
-/* Two arrays a channel (s and t forward, dgamma and dbeta backward), and the kernels' own. */
+void dirac__batch_norm_cut(dirac__norm *norm, void *saved, int64_t c)
+{
+    unsigned char *at = saved;
+    dirac__take(&at, 1, sizeof(int32_t));
+    dirac__norm_cut(norm, at, (size_t)c);
+}
+
 static bool training_room(dirac__layer_plan *plan, size_t c)
 {
     const int64_t rows = plan->batch * dirac__shape_positions(&plan->in[0]);
-    return dirac__room(&plan->saved, 1, sizeof(int32_t)) &&
-           dirac__room(&plan->saved, c, sizeof(float)) &&
-           dirac__room(&plan->saved, c, sizeof(float)) &&
-           dirac__room(&plan->scratch, c, sizeof(float)) &&
-           dirac__room(&plan->scratch, c, sizeof(float)) &&
-           dirac__room(&plan->scratch, plan->kernels->channel_scratch(rows, (int64_t)c),
-                       sizeof(float));
+    return dirac__room(&plan->saved, 1, sizeof(int32_t)) && dirac__norm_room(&plan->saved, c) &&
+           dirac__room(&plan->scratch, plan->kernels->channel_scratch(rows, (int64_t)c), sizeof(float));
 }
 
 static int32_t plan(dirac__layer_plan *plan)
@@ -136,39 +128,44 @@ static void leave_pending(const dirac__pass *pass, int32_t index, const float *b
     }
 }
 
+static int32_t refuse_one_value(const dirac__pass *pass)
+{
+    char text[64];
+    return dirac__fail(DIRAC_ERR_SHAPE,
+                       "layer \"%s\": batch norm cannot train with one value a channel, its input is one image of %s; give "
+                       "it more images or freeze it",
+                       pass->name, dirac__shape_text(text, &pass->in[0]));
+}
+
+/* Mean and variance of the batch, unless the convolution before left them. */
+static void take_moments(const dirac__pass *pass, int64_t rows)
+{
+    const dirac__norm *norm = pass->norm;
+    if (!norm->gathered)
+        pass->kernels->channel_moments(norm->mean, norm->var, pass->x[0], pass->scratch, rows, pass->in[0].c, pass->team);
+    leave_pending(pass, RUNNING_MEAN, norm->mean, 1.0);
+    leave_pending(pass, RUNNING_VAR, norm->var, (double)rows / (double)(rows - 1));
+}
+
 static int32_t forward_training(const dirac__pass *pass)
 {
     const int64_t c = pass->in[0].c, rows = dirac__rows(pass);
-    const statistics saved = cut_saved(pass);
-    unsigned char *at = pass->scratch;
-    float *s = dirac__take(&at, (size_t)c, sizeof(float));
-    float *t = dirac__take(&at, (size_t)c, sizeof(float));
-    const float *mean = pass->parameters[RUNNING_MEAN], *var = pass->parameters[RUNNING_VAR];
+    const dirac__norm *norm = pass->norm;
     const bool frozen = dirac__int(pass->layer, FROZEN) != 0;
-    *saved.fixed = frozen;
-    if (!frozen) {
-        if (rows == 1) {
-            char text[64];
-            return dirac__fail(DIRAC_ERR_SHAPE,
-                               "layer \"%s\": batch norm cannot train with one value a channel, "
-                               "its input is one image "
-                               "of %s; give it more images or freeze it",
-                               pass->name, dirac__shape_text(text, &pass->in[0]));
-        }
-        /* the variances wait in the place of rstd until they have been used */
-        pass->kernels->channel_moments(saved.mean, saved.rstd, pass->x[0], (float *)at, rows, c,
-                                       pass->team);
-        leave_pending(pass, RUNNING_MEAN, saved.mean, 1.0);
-        leave_pending(pass, RUNNING_VAR, saved.rstd, (double)rows / (double)(rows - 1));
-        mean = saved.mean;
-        var = saved.rstd;
+    if (!frozen && rows == 1)
+        return refuse_one_value(pass);
+    *fixed_of(pass) = frozen;
+    if (frozen) {
+        memcpy(norm->mean, pass->parameters[RUNNING_MEAN], (size_t)c * sizeof(float));
+        memcpy(norm->var, pass->parameters[RUNNING_VAR], (size_t)c * sizeof(float));
+    } else {
+        take_moments(pass, rows);
     }
-    coefficients(pass, s, t, mean, var);
-    for (int64_t i = 0; i < c; i++) {
-        saved.mean[i] = mean[i];
-        saved.rstd[i] = (float)reciprocal_deviation(pass->layer, var[i]);
-    }
-    pass->kernels->channel_affine(pass->y, pass->x[0], s, t, pass->relu, rows, c, pass->team);
+    coefficients(pass, norm->scale, norm->shift, norm->mean, norm->var);
+    for (int64_t i = 0; i < c; i++)
+        norm->rstd[i] = (float)reciprocal_deviation(pass->layer, norm->var[i]);
+    if (!norm->read)
+        pass->kernels->channel_affine(pass->y, pass->x[0], norm->scale, norm->shift, pass->relu, rows, c, pass->team);
     return DIRAC_OK;
 }
 
@@ -185,23 +182,48 @@ static int32_t forward(const dirac__pass *pass)
     return DIRAC_OK;
 }
 
+/* dbeta = sum dy, dgamma = rstd sum dy (x - mean); added to what is there. */
+static void add_gradients(const dirac__pass *pass)
+{
+    const dirac__norm *norm = pass->norm;
+    float *weight = pass->gradients[WEIGHT], *bias = pass->gradients[BIAS];
+    for (int64_t i = 0; i < pass->in[0].c; i++) {
+        if (weight != NULL)
+            weight[i] += (float)((double)norm->rstd[i] * (double)norm->product[i]);
+        if (bias != NULL)
+            bias[i] += norm->sum[i];
+    }
+}
+
+/* dx = gamma rstd (dy - dbeta/m - xhat dgamma/m) as a dy + (b (x - mean) + t). With fixed statistics b = t = 0. */
+static void find_correction(const dirac__pass *pass)
+{
+    const dirac__norm *norm = pass->norm;
+    const double m = (double)dirac__rows(pass);
+    const bool fixed = *fixed_of(pass) != 0;
+    for (int64_t i = 0; i < pass->in[0].c; i++) {
+        const double rstd = norm->rstd[i], scale = (double)pass->parameters[WEIGHT][i] * rstd;
+        norm->a[i] = (float)scale;
+        norm->b[i] = fixed ? 0 : (float)(-scale * rstd * rstd * (double)norm->product[i] / m);
+        norm->t[i] = fixed ? 0 : (float)(-scale * (double)norm->sum[i] / m);
+    }
+}
+
 static int32_t backward(const dirac__pass *pass)
 {
-    const int64_t c = pass->in[0].c;
-    float *weight = pass->gradients[WEIGHT], *bias = pass->gradients[BIAS];
-    if (pass->dx[0] == NULL && weight == NULL && bias == NULL)
+    const int64_t c = pass->in[0].c, rows = dirac__rows(pass);
+    const dirac__norm *norm = pass->norm;
+    if (pass->dx[0] == NULL && pass->gradients[WEIGHT] == NULL && pass->gradients[BIAS] == NULL)
         return DIRAC_OK;
-    const statistics saved = cut_saved(pass);
-    unsigned char *at = pass->scratch;
-    float *dgamma = dirac__take(&at, (size_t)c, sizeof(float));
-    float *dbeta = dirac__take(&at, (size_t)c, sizeof(float));
-    (*saved.fixed ? pass->kernels->norm_backward_fixed : pass->kernels->norm_backward)(
-        pass->dx[0], dgamma, dbeta, pass->x[0], pass->dy, saved.mean, saved.rstd,
-        pass->parameters[WEIGHT], (float *)at, dirac__rows(pass), c, pass->team);
-    if (weight != NULL)
-        pass->kernels->add(weight, weight, dgamma, (size_t)c, pass->team);
-    if (bias != NULL)
-        pass->kernels->add(bias, bias, dbeta, (size_t)c, pass->team);
+    if (!norm->read)
+        pass->kernels->norm_sums(norm->sum, norm->product, pass->x[0], pass->dy, norm->mean, pass->scratch, rows, c,
+                                 pass->team);
+    add_gradients(pass);
+    find_correction(pass);
+    if (pass->dx[0] != NULL && !norm->corrected) {
+        const dirac__correction correction = {pass->x[0], norm->a, norm->b, norm->mean, norm->t};
+        pass->kernels->norm_correct(pass->dx[0], pass->dy, &correction, pass->scratch, rows, c, pass->team);
+    }
     return DIRAC_OK;
 }
 
@@ -211,7 +233,7 @@ const dirac__kind dirac__kind_batch_norm = {
     .n_attributes = COUNT,
     .inputs = 1,
     .traits =
-        DIRAC__CHANNEL_AFFINE | DIRAC__IN_PLACE | DIRAC__GRADIENT_IN_PLACE | DIRAC__FUSES_RELU,
+        DIRAC__CHANNEL_AFFINE | DIRAC__IN_PLACE | DIRAC__GRADIENT_IN_PLACE | DIRAC__FUSES_RELU | DIRAC__IS_NORM,
     .plan = plan,
     .parameters = parameters,
     .prepare = prepare,

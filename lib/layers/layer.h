@@ -17,6 +17,7 @@
 #include "base/random.h"
 #include "base/threads.h"
 #include "kernels/kernels.h"
+#include "layers/norm.h"
 
 #define DIRAC__MAX_INPUTS 64
 #define DIRAC__MAX_ATTRIBUTES 8
@@ -81,6 +82,7 @@ enum {
     DIRAC__FUSES_RELU = 1 << 4,     /* forward honours pass->relu: y = max(y, 0) at no cost */
     DIRAC__IS_RELU = 1 << 5,
     DIRAC__IS_INPUT = 1 << 6,
+    DIRAC__IS_NORM = 1 << 9, /* batch norm: has pass->norm in training */
     DIRAC__CUSTOM = 1 << 8, /* a host's: its table is the first member of a dirac_layer_kind */
     DIRAC__ALIAS = 1 << 7 /* inference only: y is x itself, forward does nothing then (dropout) */
 };
@@ -113,6 +115,7 @@ typedef struct dirac__layer_plan {
     int64_t multiply_adds;  /* of one image */
     bool keeps_input;       /* backward reads x (bit for all inputs) */
     bool keeps_output;      /* backward reads y */
+    bool joins_norms;       /* training: can share passes with a batch norm on either side (norm.h) */
     size_t saved;           /* bytes from forward to backward (training) */
     size_t scratch;         /* bytes during forward or backward alone */
     size_t prepared;        /* bytes kept for one version of the parameters (inference), filled by `prepare` */
@@ -133,7 +136,7 @@ typedef struct dirac__pass {
     bool relu;   /* forward: also y = max(y, 0) (only kinds with FUSES_RELU) */
     const float *const *x;
     float *y;
-    const float *dy;
+    float *dy; /* kinds with GRADIENT_IN_PLACE or joins_norms may write it */
     float *const *dx;       /* NULL entries: not wanted; otherwise to be overwritten */
     float *const *parameters; /* in the order of `parameters`, state included */
     float *const *gradients;  /* backward: to add into; NULL entries: state, or not trained */
@@ -141,6 +144,9 @@ typedef struct dirac__pass {
                                * commit does state = decay state + addend. NULL entries: parameters. */
     void *saved, *scratch;
     const void *prepared;
+    dirac__norm *norm;         /* training: a batch norm's own */
+    const dirac__norm *before; /* joins_norms: the batch norm, with its ReLU, that x is read through; or NULL */
+    const dirac__norm *behind; /* joins_norms: the batch norm that reads y, if it is to be served; or NULL */
     dirac__random random; /* of this node and this training forward */
 } dirac__pass;
 

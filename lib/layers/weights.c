@@ -112,7 +112,7 @@ static bool training_room(size_t *scratch, const dirac__layer_plan *plan, const 
         dirac__room(&weight, a->weight_scratch(k, g, plan->lanes), sizeof(float)) &&
         dirac__room(&bias, o, sizeof(float)) &&
         dirac__room(&bias, k->channel_scratch((int64_t)rows_out(w), (int64_t)o), sizeof(float));
-    *scratch = largest(largest(forward, data), largest(weight, w->bias >= 0 ? bias : 0));
+    *scratch = largest(largest(forward, data), largest(weight, w->bias >= 0 || a->joins_norms ? bias : 0));
     return fits;
 }
 
@@ -121,6 +121,7 @@ static int32_t plan_memory(dirac__layer_plan *plan, const dirac__weights *w)
     bool fits = true;
     if (plan->training) {
         plan->keeps_input = true;
+        plan->joins_norms = dirac__algorithm_choose(plan->kernels, &w->geometry, plan->strict)->joins_norms;
         fits = training_room(&plan->scratch, plan, w);
     } else {
         /* the coefficients only live while `prepare` runs; they are few */
@@ -190,6 +191,13 @@ void dirac__weights_prepare(const dirac__pass *pass, const dirac__weights *w, vo
     a->pack(pass->kernels, packed, pass->parameters[0], c.scale, c.delta, &w->geometry, false, pass->team);
 }
 
+/* What x is read through, where a batch norm and its ReLU stand before. */
+static dirac__activation activation_of(const dirac__pass *pass)
+{
+    return pass->before == NULL ? (dirac__activation){NULL, NULL}
+                                : (dirac__activation){pass->before->scale, pass->before->shift};
+}
+
 void dirac__weights_forward(const dirac__pass *pass, const dirac__weights *w)
 {
     const dirac__algorithm *a = choose(pass, w);
@@ -202,8 +210,12 @@ void dirac__weights_forward(const dirac__pass *pass, const dirac__weights *w)
         a->pack(k, now, pass->parameters[0], c.scale, c.delta, &w->geometry, false, pass->team);
         packed = now;
     }
-    a->forward(k, pass->y, pass->x[0], packed, w->bias >= 0 ? pass->parameters[w->bias] : NULL, pass->relu,
-               (float *)at, &w->geometry, pass->team);
+    const dirac__activation activation = activation_of(pass);
+    const dirac__moments moments = {pass->behind != NULL ? pass->behind->mean : NULL,
+                                    pass->behind != NULL ? pass->behind->var : NULL};
+    a->forward(k, pass->y, pass->x[0], pass->before != NULL ? &activation : NULL, packed,
+               w->bias >= 0 ? pass->parameters[w->bias] : NULL, pass->relu,
+               pass->behind != NULL && pass->behind->gathered ? &moments : NULL, (float *)at, &w->geometry, pass->team);
 }
 
 /* ---- backward ---- */
@@ -246,23 +258,46 @@ static void backward_data(const dirac__pass *pass, const dirac__weights *w)
     const dirac__algorithm *a = choose(pass, w);
     float *packed = dirac__take(&at, a->packed(pass->kernels, &w->geometry, true), sizeof(float));
     a->pack(pass->kernels, packed, pass->parameters[0], c.scale, c.delta, &w->geometry, true, pass->team);
-    a->backward_data(pass->kernels, pass->dx[0], pass->dy, packed, (float *)at, &w->geometry, pass->team);
+    const dirac__norm *n = pass->before;
+    dirac__mask mask;
+    if (n != NULL)
+        mask = (dirac__mask){pass->x[0], n->scale, n->shift, n->mean, n->sum, n->product};
+    a->backward_data(pass->kernels, pass->dx[0], pass->dy, packed, n != NULL ? &mask : NULL, (float *)at, &w->geometry,
+                     pass->team);
 }
 
-static void backward_weight(const dirac__pass *pass, const dirac__weights *w)
+/* What is left to do to dy, if a batch norm behind leaves it to this layer; which then is the only one to use dy. */
+static const dirac__correction *correction_of(const dirac__pass *pass, dirac__correction *room)
+{
+    const dirac__norm *n = pass->behind;
+    if (n == NULL || !n->corrected)
+        return NULL;
+    *room = (dirac__correction){pass->y, n->a, n->b, n->mean, n->t};
+    return room;
+}
+
+static void backward_weight(const dirac__pass *pass, const dirac__weights *w, const dirac__correction *correction)
 {
     unsigned char *at = pass->scratch;
+    const dirac__activation activation = activation_of(pass);
     float *g = dirac__take(&at, dirac__weights_count(w), sizeof(float));
-    choose(pass, w)->backward_weight(pass->kernels, g, pass->x[0], pass->dy, (float *)at, &w->geometry, pass->team);
+    choose(pass, w)->backward_weight(pass->kernels, g, pass->x[0], pass->before != NULL ? &activation : NULL, pass->dy,
+                                     correction, (float *)at, &w->geometry, pass->team);
     dirac__weights_collect(pass, w, g);
 }
 
+/* The weights first: they correct dy on the way. */
 void dirac__weights_backward(const dirac__pass *pass, const dirac__weights *w)
 {
+    dirac__correction room;
+    const dirac__correction *correction = correction_of(pass, &room);
+    if (dirac__weights_trained(pass, w))
+        backward_weight(pass, w, correction);
+    else if (correction != NULL)
+        pass->kernels->norm_correct(pass->dy, pass->dy, correction, pass->scratch, (int64_t)rows_out(w),
+                                    (int64_t)channels_out(w), pass->team);
     if (pass->dx[0] != NULL)
         backward_data(pass, w);
-    if (dirac__weights_trained(pass, w))
-        backward_weight(pass, w);
     dirac__weights_collect_bias(pass, w);
 }
 

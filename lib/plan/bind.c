@@ -43,6 +43,22 @@ static void bind_step(dirac_session *s, const dirac_node *node, int32_t copy, fl
                           .prepared = dirac__block_at(s, step->prepared)};
 }
 
+/* Points batch norms, and the convolutions that serve them, to what they share. */
+static void bind_norms(dirac_session *s)
+{
+    for (size_t i = 0; i < s->net->n_nodes && s->mode == DIRAC_TRAIN; i++) {
+        const dirac__step *step = &s->plan.steps[i];
+        dirac__pass *pass = dirac__pass_of(s, 0, (int32_t)i);
+        pass->before = step->norm_before == DIRAC__NONE ? NULL : &s->norms[step->norm_before];
+        pass->behind = step->norm_behind == DIRAC__NONE ? NULL : &s->norms[step->norm_behind];
+        if (!(s->net->nodes[i]->layer.kind->traits & DIRAC__IS_NORM) || step->saved == DIRAC__NONE)
+            continue;
+        pass->norm = &s->norms[i];
+        *pass->norm = (dirac__norm){.gathered = step->gathered, .read = step->read, .corrected = step->corrected};
+        dirac__batch_norm_cut(pass->norm, pass->saved, pass->in[0].c);
+    }
+}
+
 static void bind_tensors(dirac_session *s, const dirac_node *node, const dirac__pass *pass)
 {
     float **parameters = (float **)pass->parameters, **gradients = (float **)pass->gradients;
@@ -83,13 +99,16 @@ int32_t dirac__session_bind(dirac_session *s)
     s->arena = dirac__alloc(s->memory, s->plan.bytes);
     s->pointers = dirac__alloc_zero(s->memory, count * (size_t)s->plan.copies, sizeof *s->pointers);
     s->passes = dirac__alloc_zero(s->memory, s->net->n_nodes * (size_t)s->plan.copies, sizeof *s->passes);
-    if (s->arena == NULL || s->pointers == NULL || s->passes == NULL) {
+    s->norms = dirac__alloc_zero(s->memory, s->net->n_nodes, sizeof *s->norms);
+    if (s->arena == NULL || s->pointers == NULL || s->passes == NULL || s->norms == NULL) {
         dirac__free(s->memory, s->arena);
         dirac__free(s->memory, s->pointers);
         dirac__free(s->memory, s->passes);
+        dirac__free(s->memory, s->norms);
         s->arena = NULL;
         s->pointers = NULL;
         s->passes = NULL;
+        s->norms = NULL;
         return dirac__fail(DIRAC_ERR_MEMORY, "out of memory: a session of %llu bytes",
                            (unsigned long long)s->plan.bytes);
     }
@@ -100,6 +119,7 @@ int32_t dirac__session_bind(dirac_session *s)
             next += pointers_of(s->net->nodes[i]);
         }
     }
+    bind_norms(s);
     dirac__session_bind_net(s);
     if (s->mode == DIRAC_TRAIN) {
         memset(dirac__block_at(s, s->plan.gradients), 0, s->net->n_trained * sizeof(float));
@@ -118,6 +138,7 @@ static void session_free(dirac_session *s)
     dirac__free(memory, s->arena);
     dirac__free(memory, s->pointers);
     dirac__free(memory, s->passes);
+    dirac__free(memory, s->norms);
     dirac__free(memory, s->inputs);
     dirac__free(memory, s->keep);
     dirac__free(memory, s->class_weights);

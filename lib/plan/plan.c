@@ -121,6 +121,7 @@ static int32_t ask_layer(planner *p, int32_t id, size_t *next_edge)
     step->out = ask.out;
     step->keeps_input = ask.keeps_input;
     step->keeps_output = ask.keeps_output;
+    step->joins_norms = ask.joins_norms;
     step->saved_bytes = ask.saved;
     step->scratch_bytes = ask.scratch;
     step->prepared_bytes = ask.prepared;
@@ -249,7 +250,10 @@ static void place_value(planner *p, const dirac_node *node)
 {
     dirac__step *steps = p->plan->steps, *step = &steps[node->id];
     const uint32_t traits = node->layer.kind->traits;
-    if (step->skipped) {
+    if (step->read || step->passed) { /* never written: who reads it reads the batch norm's input */
+        step->skipped = step->passed;
+        step->value = steps[node->inputs[0]->id].value;
+    } else if (step->skipped) {
         step->value = steps[node->inputs[0]->id].value;
     } else if (node->layer.n_inputs > 0 && fuses_relu(p, node)) {
         step->skipped = true;
@@ -281,7 +285,18 @@ static void place_values(planner *p)
             if (step->backward && step->keeps_input)
                 extend(p, block, backward_time(p, id));
         }
+        if (step->norm_behind != DIRAC__NONE && p->plan->steps[step->norm_behind].corrected)
+            extend(p, step->value, backward_time(p, id)); /* the correction reads it */
     }
+}
+
+/* A value that a convolution reads through a batch norm is needed as long as that one's input would be. */
+static void keep_norm_inputs(planner *p)
+{
+    const dirac__step *steps = p->plan->steps;
+    for (int32_t id = 0; id < p->n; id++)
+        if (steps[id].read)
+            p->input_kept[steps[p->net->nodes[id]->inputs[0]->id].root] = true;
 }
 
 /* ---- gradients ---- */
@@ -351,7 +366,8 @@ static void place_rest(planner *p)
             continue;
         const int32_t now = forward_time(id), later = backward_time(p, id);
         if (step->saved_bytes > 0)
-            step->saved = add_block(p, step->saved_bytes, now, step->backward ? later : now);
+            step->saved = add_block(p, step->saved_bytes, step->gathered ? 0 : now,
+                                    step->read || step->corrected ? end_time(p) : step->backward ? later : now);
         if (step->scratch_bytes > 0 && !step->skipped)
             step->forward_scratch = add_block(p, step->scratch_bytes, now, now);
         if (step->scratch_bytes > 0 && step->backward)
@@ -387,7 +403,7 @@ static int32_t allocate_plan(dirac_session *s)
     for (size_t i = 0; i < n; i++) {
         dirac__step *step = &plan->steps[i];
         step->value = step->gradient = step->saved = step->forward_scratch = step->backward_scratch = DIRAC__NONE;
-        step->prepared = step->public_value = step->public_gradient = DIRAC__NONE;
+        step->prepared = step->public_value = step->public_gradient = step->norm_before = step->norm_behind = DIRAC__NONE;
     }
     for (size_t i = 0; i < plan->n_edges; i++)
         plan->edges[i].dx = DIRAC__NONE;
@@ -424,6 +440,8 @@ int32_t dirac__plan_make(dirac_session *s)
     if (status == DIRAC_OK) {
         mark(&p);
         count_readers(&p);
+        dirac__plan_norms(s, p.readers);
+        keep_norm_inputs(&p);
         place_values(&p);
         place_gradients(&p);
         place_rest(&p);

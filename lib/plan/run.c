@@ -202,7 +202,7 @@ int32_t dirac__run_backward(dirac_session *s)
     }
     s->forward_done = false;
     for (size_t i = s->net->n_nodes; i-- > 0 && status == DIRAC_OK;)
-        if (s->plan.steps[i].backward)
+        if (s->plan.steps[i].backward && !s->plan.steps[i].passed)
             status = backward_step(s, s->net->nodes[i]);
     for (int32_t i = 0; i < s->plan.n_steps && status == DIRAC_OK; i++) {
         const dirac__step *step = &s->plan.steps[i];

@@ -47,7 +47,10 @@ typedef struct dirac__step {
     bool skipped;   /* forward has nothing to do: its value stands already (fused ReLU, dropout in inference) */
     bool relu;      /* forward also applies the ReLU that follows */
     bool backward;  /* takes part in backward */
-    bool keeps_input, keeps_output;
+    bool passed;    /* the step behind does this one's backward: a ReLU that a convolution reads through */
+    bool keeps_input, keeps_output, joins_norms;
+    int32_t norm_before, norm_behind; /* nodes: the batch norms that this convolution serves (norms.c), or DIRAC__NONE */
+    bool gathered, read, corrected;   /* a batch norm: what is done for it (layers/norm.h) */
     int32_t value, gradient;
     int32_t saved, forward_scratch, backward_scratch, prepared;
     int32_t public_value, public_gradient; /* copies in (N, C, spatial) order, where the inner order differs */
@@ -101,6 +104,7 @@ struct dirac_session {
     char *arena;
     float **pointers;    /* of all passes */
     dirac__pass *passes; /* [copy][node], bound to memory; n, scratch and random are set for each call */
+    dirac__norm *norms;  /* training: by node; those of batch norms are used */
     bool *computed;   /* by tensor: backward gives its gradient */
     bool *given;      /* by output: a gradient was given since the last forward */
     /* state of the work */
@@ -115,6 +119,11 @@ struct dirac_session {
 /* Fills session->plan from the net and the options. Errors: SHAPE, MEMORY, LIMIT, UNSUPPORTED. */
 int32_t dirac__plan_make(dirac_session *session);
 void dirac__plan_release(dirac_session *session);
+
+/* ---- norms.c ---- */
+
+/* In training, finds the batch norms whose passes their neighbours take over. readers: of each node's value, by id. */
+void dirac__plan_norms(dirac_session *session, const int32_t *readers);
 
 /* ---- slices.c ---- */
 

@@ -22,6 +22,7 @@ typedef struct bench {
     dirac__shape in;
     dirac__layer_plan plan;
     dirac__pass pass;
+    dirac__norm norm; /* of a batch norm: nothing beside it takes part */
     float *parameters[DIRAC__MAX_PARAMETERS], *gradients[DIRAC__MAX_PARAMETERS];
     float *pending[2 * DIRAC__MAX_PARAMETERS];
     const float *x[1];
@@ -72,6 +73,10 @@ static void bench_plan(bench *b, int64_t n, bool training, bool blas)
     b->pass.blas = blas;
     b->pass.scratch = b->memory[0] = bytes(b->plan.scratch);
     b->pass.saved = b->memory[1] = bytes(b->plan.saved);
+    if (kind->traits & DIRAC__IS_NORM) {
+        dirac__batch_norm_cut(&b->norm, b->pass.saved, b->pass.in[0].c);
+        b->pass.norm = &b->norm;
+    }
     if (!training) {
         void *prepared = bytes(b->plan.prepared);
         b->layer.kind->prepare(&b->pass, prepared);
