@@ -62,6 +62,7 @@ static void bench_plan(bench *b, int64_t n, bool training, bool blas)
                                   .name = "n",
                                   .in = &b->in,
                                   .batch = n,
+                                  .images = n,
                                   .training = training,
                                   .blas = blas,
                                   .lanes = 1,
@@ -73,7 +74,7 @@ static void bench_plan(bench *b, int64_t n, bool training, bool blas)
     b->pass.blas = blas;
     b->pass.scratch = b->memory[0] = bytes(b->plan.scratch);
     b->pass.saved = b->memory[1] = bytes(b->plan.saved);
-    if (kind->traits & DIRAC__IS_NORM) {
+    if (b->layer.kind->traits & DIRAC__IS_NORM) {
         dirac__batch_norm_cut(&b->norm, b->pass.saved, b->pass.in[0].c);
         b->pass.norm = &b->norm;
     }

@@ -308,6 +308,210 @@ static void check_shape(kernel_run *run, const dirac__convolution *s, int plain)
     free(x), free(dy), free(w), free(scale), free(delta), free(what);
 }
 
+/* ---- batch norm and ReLU inside ---- */
+
+/* Multiples of 1/64 below 2, so that a power of two times one of them plus another is exact in float. */
+static float *exact_floats(size_t count, uint64_t seed)
+{
+    float *out = random_floats(count, seed, -2, 2);
+    for (size_t i = 0; i < count; i++)
+        out[i] = (float)floor((double)out[i] * 64) / 64;
+    return out;
+}
+
+static float *powers_of_two(size_t count, uint64_t seed)
+{
+    static const float list[] = {0.5f, 1, 2, -1, 0, -0.5f};
+    float *out = random_floats(count, seed, 0, 5.99f);
+    for (size_t i = 0; i < count; i++)
+        out[i] = list[(int)out[i]];
+    return out;
+}
+
+/* max(scale x + shift, 0), channels-first. */
+static float *activated(const float *x, const float *scale, const float *shift, int64_t n, int64_t c, int64_t size)
+{
+    float *out = new_floats((size_t)(n * c * size));
+    for (int64_t i = 0; i < n * c * size; i++) {
+        const float v = scale[i / size % c] * x[i] + shift[i / size % c];
+        out[i] = v > 0 ? v : 0;
+    }
+    return out;
+}
+
+/* The most float additions that one value passes through: a tile's own, then those of a block. */
+#define ADDITIONS (16 + 192)
+
+/* Sums are of d = y - pivot, |d| at most the range r of the channel: off by ADDITIONS + 1 roundings of r each for the mean,
+ * ADDITIONS + 3 of r^2 for the squares, and the mean's part twice more. */
+static void check_moments(const dirac__moments *got, const float *y, int64_t rows, int64_t c)
+{
+    for (int64_t ch = 0; ch < c; ch++) {
+        double mean = 0, var = 0, low = INFINITY, high = -INFINITY;
+        for (int64_t r = 0; r < rows; r++) {
+            const double v = y[r * c + ch];
+            mean += v / (double)rows;
+            low = fmin(low, v);
+            high = fmax(high, v);
+        }
+        for (int64_t r = 0; r < rows; r++)
+            var += (y[r * c + ch] - mean) * (y[r * c + ch] - mean) / (double)rows;
+        const double range = high - low, off = (ADDITIONS + 3) * ROUNDING * range;
+        assert_true(fabs((double)got->mean[ch] - mean) <= off + 2 * ROUNDING * fabs(mean));
+        assert_true(fabs((double)got->var[ch] - var) <= 3 * off * range + 2 * ROUNDING * var);
+    }
+}
+
+/* Reading through a batch norm and ReLU, and its moments for the one behind. */
+static void check_reading(kernel_run *run, const dirac__convolution *s)
+{
+    const dirac__kernels *k = run->kernels;
+    const size_t count = (size_t)(s->n * s->co * pixels(s->out));
+    const int32_t lanes = run->team == NULL ? 1 : dirac__team_lanes(run->team);
+    float *x = exact_floats((size_t)(s->n * s->ci * pixels(s->in)), 1), *w = random_floats((size_t)(s->co * s->ci * 9), 3, -1, 1);
+    float *scale = powers_of_two((size_t)s->ci, 4), *shift = exact_floats((size_t)s->ci, 5);
+    float *active = activated(x, scale, shift, s->n, s->ci, pixels(s->in));
+    float *xl = last(run, x, s->n, s->ci, pixels(s->in)), *packed = dirty(k->winograd_packed(s));
+    float *scratch = dirty(k->winograd_scratch(s, lanes)), *y = dirty(count);
+    float *mean = dirty((size_t)s->co), *var = dirty((size_t)s->co);
+    const dirac__activation activation = {scale, shift};
+    const dirac__moments moments = {mean, var};
+    k->winograd_pack(packed, w, NULL, NULL, s, run->team);
+    k->winograd_forward(y, xl, &activation, packed, NULL, 0, &moments, scratch, s, run->team);
+    check_moments(&moments, y, s->n * pixels(s->out), s->co);
+    if (run->team == NULL) {
+        twin_number *what = malloc((size_t)(s->co * s->ci * 9) * sizeof *what), *twin = malloc(count * sizeof *twin);
+        double *bound = new_doubles(count);
+        twin_effective(what, w, NULL, NULL, s);
+        twin_forward(twin, active, what, NULL, s);
+        bound_forward(bound, active, what, s);
+        float *yf = first(run, y, s->n, s->co, pixels(s->out));
+        double *want = values_of(twin, count);
+        check_close("y of an activation", yf, want, bound, count);
+        free(what), free(twin), free(bound), free(yf), free(want);
+    }
+    witness(run, y, count * sizeof *y);
+    witness(run, mean, (size_t)s->co * sizeof *mean);
+    witness(run, var, (size_t)s->co * sizeof *var);
+    free(x), free(w), free(scale), free(shift), free(active), free(xl), free(packed), free(scratch), free(y), free(mean),
+        free(var);
+}
+
+/* sum and product of each channel against the sums in double of the very gradients that were written. */
+static void check_mask_sums(const dirac__mask *mask, const float *dx, size_t count, int64_t channels)
+{
+    for (int64_t c = 0; c < channels; c++) {
+        double total = 0, size = 0, with = 0, with_size = 0;
+        for (size_t i = (size_t)c; i < count; i += (size_t)channels) {
+            const double term = (double)dx[i] * ((double)mask->z[i] - (double)mask->mean[c]);
+            total += (double)dx[i];
+            size += fabs((double)dx[i]);
+            with += term;
+            with_size += fabs(term);
+        }
+        assert_true(fabs((double)mask->sum[c] - total) <= (ADDITIONS * size + fabs(total)) * ROUNDING);
+        assert_true(fabs((double)mask->product[c] - with) <= ((ADDITIONS + 2) * with_size + fabs(with)) * ROUNDING);
+    }
+}
+
+/* The gradient at an input that was read through a batch norm and ReLU, and the sums of that batch norm. */
+static void check_masking(kernel_run *run, const dirac__convolution *s)
+{
+    const dirac__kernels *k = run->kernels;
+    const size_t count = (size_t)(s->n * s->ci * pixels(s->in));
+    const int32_t lanes = run->team == NULL ? 1 : dirac__team_lanes(run->team);
+    float *dy = random_floats((size_t)(s->n * s->co * pixels(s->out)), 2, -1, 1), *z = exact_floats(count, 1);
+    float *w = random_floats((size_t)(s->co * s->ci * 9), 3, -1, 1), *scale = powers_of_two((size_t)s->ci, 4);
+    float *shift = exact_floats((size_t)s->ci, 5), *mean = exact_floats((size_t)s->ci, 6);
+    float *dyl = last(run, dy, s->n, s->co, pixels(s->out)), *zl = last(run, z, s->n, s->ci, pixels(s->in));
+    float *packed = dirty(k->winograd_packed_transposed(s)), *scratch = dirty(k->winograd_scratch(s, lanes));
+    float *dx = dirty(count), *sum = dirty((size_t)s->ci), *product = dirty((size_t)s->ci);
+    const dirac__mask mask = {zl, scale, shift, mean, sum, product};
+    k->winograd_pack_transposed(packed, w, NULL, NULL, s, run->team);
+    k->winograd_backward_data(dx, dyl, packed, &mask, scratch, s, run->team);
+    check_mask_sums(&mask, dx, count, s->ci);
+    if (run->team == NULL) {
+        twin_number *what = malloc((size_t)(s->co * s->ci * 9) * sizeof *what), *twin = malloc(count * sizeof *twin);
+        double *bound = new_doubles(count);
+        twin_effective(what, w, NULL, NULL, s);
+        twin_number *back = turned(what, s);
+        dirac__convolution reverse =
+            shape(s->n, s->co, s->ci, s->out[1], s->out[2], 2 - s->before[1], 2 - s->before[2]);
+        twin_backward_data(twin, dy, what, s);
+        bound_forward(bound, dy, back, &reverse);
+        float *dxf = first(run, dx, s->n, s->ci, pixels(s->in)), *active = activated(z, scale, shift, s->n, s->ci, pixels(s->in));
+        double *want = values_of(twin, count);
+        for (size_t i = 0; i < count; i++) {
+            want[i] = active[i] > 0 ? want[i] : 0;
+            bound[i] = active[i] > 0 ? bound[i] : 0;
+        }
+        check_close("dx through a ReLU", dxf, want, bound, count);
+        free(what), free(twin), free(bound), free(back), free(dxf), free(active), free(want);
+    }
+    witness(run, dx, count * sizeof *dx);
+    witness(run, sum, (size_t)s->ci * sizeof *sum);
+    witness(run, product, (size_t)s->ci * sizeof *product);
+    free(dy), free(z), free(w), free(scale), free(shift), free(mean), free(dyl), free(zl), free(packed), free(scratch),
+        free(dx), free(sum), free(product);
+}
+
+/* a dy + (b (y - mean) + t), channels-first; exact. */
+static float *corrected(const float *dy, const float *y, const float *a, const float *b, const float *mean, const float *t,
+                        int64_t n, int64_t c, int64_t size)
+{
+    float *out = new_floats((size_t)(n * c * size));
+    for (int64_t i = 0; i < n * c * size; i++) {
+        const int64_t ch = i / size % c;
+        out[i] = a[ch] * dy[i] + (b[ch] * (y[i] - mean[ch]) + t[ch]);
+    }
+    return out;
+}
+
+/* The gradient at the weights, of x through an activation, with dy corrected on the way and left corrected. */
+static void check_correcting(kernel_run *run, const dirac__convolution *s)
+{
+    const dirac__kernels *k = run->kernels;
+    const size_t count = (size_t)(s->co * s->ci * 9), outputs = (size_t)(s->n * s->co * pixels(s->out));
+    const int32_t lanes = run->team == NULL ? 1 : dirac__team_lanes(run->team);
+    float *x = exact_floats((size_t)(s->n * s->ci * pixels(s->in)), 1), *dy = exact_floats(outputs, 2);
+    float *y = exact_floats(outputs, 3), *scale = powers_of_two((size_t)s->ci, 4), *shift = exact_floats((size_t)s->ci, 5);
+    float *a = powers_of_two((size_t)s->co, 6), *b = powers_of_two((size_t)s->co, 7), *mean = exact_floats((size_t)s->co, 8);
+    float *t = exact_floats((size_t)s->co, 9), *active = activated(x, scale, shift, s->n, s->ci, pixels(s->in));
+    float *right = corrected(dy, y, a, b, mean, t, s->n, s->co, pixels(s->out));
+    float *xl = last(run, x, s->n, s->ci, pixels(s->in)), *dyl = last(run, dy, s->n, s->co, pixels(s->out));
+    float *yl = last(run, y, s->n, s->co, pixels(s->out)), *rightl = last(run, right, s->n, s->co, pixels(s->out));
+    float *scratch = dirty(k->winograd_weight_scratch(s, lanes)), *g = dirty(count);
+    const dirac__activation activation = {scale, shift};
+    const dirac__correction correction = {yl, a, b, mean, t};
+    k->winograd_backward_weight(g, xl, &activation, dyl, &correction, scratch, s, run->team);
+    for (size_t i = 0; i < outputs; i++)
+        assert_true(dyl[i] == rightl[i]);
+    if (run->team == NULL) {
+        twin_number *twin = malloc(count * sizeof *twin);
+        double *bound = new_doubles(count);
+        twin_backward_weight(twin, active, right, s);
+        bound_weight(bound, active, right, s);
+        double *want = values_of(twin, count);
+        check_close("g of corrected dy", g, want, bound, count);
+        free(twin), free(bound), free(want);
+    }
+    witness(run, g, count * sizeof *g);
+    free(x), free(dy), free(y), free(scale), free(shift), free(a), free(b), free(mean), free(t), free(active), free(right),
+        free(xl), free(dyl), free(yl), free(rightl), free(scratch), free(g);
+}
+
+static void norms(kernel_run *run)
+{
+    const dirac__convolution list[] = {shape(2, 16, 32, 5, 7, 1, 1), shape(1, 32, 16, 9, 8, 1, 1),
+                                       shape(1, 48, 16, 3, 4, 2, 2), shape(9, 16, 48, 18, 13, 0, 0),
+                                       shape(2, 96, 112, 11, 7, 1, 1)};
+    for (size_t i = 0; i < sizeof list / sizeof list[0]; i++) {
+        check_reading(run, &list[i]);
+        check_masking(run, &list[i]);
+        check_correcting(run, &list[i]);
+    }
+}
+
 /* ---- tests ---- */
 
 static void shapes(kernel_run *run)
@@ -380,6 +584,12 @@ static void test_alone(void **state)
     for_each_run(alone);
 }
 
+static void test_norms(void **state)
+{
+    (void)state;
+    for_each_run(norms);
+}
+
 static void test_fits(void **state)
 {
     (void)state;
@@ -408,6 +618,7 @@ int main(void)
         cmocka_unit_test(test_shapes),
         cmocka_unit_test(test_many_tiles),
         cmocka_unit_test(test_large_weights),
+        cmocka_unit_test(test_norms),
         cmocka_unit_test(test_alone),
         cmocka_unit_test(test_fits),
     };
