@@ -18,7 +18,7 @@
 #define ROWS (DIRAC_LANES == 16 ? 8 : 4) /* of S in registers, two vectors wide; twice as many of one */
 #define LARGE_SUMS (256 * 1024)          /* floats of S worked on together */
 #define APART_FLOATS (128 * 1024)        /* of V and D of a block */
-#define TOGETHER_FLOATS (4 * 1024 * 1024)
+#define TOGETHER_TILES 160               /* of a block then: V of one k and D of one panel fit a second-level cache */
 #define MOST_TILES 512
 #define MOST_PARTS 8
 #define GROUP_TILES 4 /* of one transforming task */
@@ -69,8 +69,8 @@ static int32_t is_large(int64_t ci, int64_t co)
 
 static int64_t block_tiles(int64_t ci, int64_t co)
 {
-    const int64_t floats = is_large(ci, co) ? TOGETHER_FLOATS : APART_FLOATS;
-    return at_most(at_least(floats / (WINOGRAD_POINTS * (ci + co)), is_large(ci, co) ? 64 : 16), MOST_TILES);
+    const int64_t fitting = APART_FLOATS / (WINOGRAD_POINTS * (ci + co));
+    return is_large(ci, co) ? TOGETHER_TILES : at_most(at_least(fitting, 16), MOST_TILES);
 }
 
 static int64_t part_count(int64_t ci, int64_t co, int64_t tiles)
