@@ -70,7 +70,7 @@ echo "$arch: $(sed -n 's/^Ok: *\([0-9]*\).*/\1/p' "$work/tests.log") programs pa
 native=$builds/cross-native
 if [ ! -f "$native/build.ninja" ]; then
     meson setup "$native" "$source" -Dblas=disabled -Dexamples=false -Dtests=false -Ddefault_library=static \
-        -Doptimization=1 >"$work/log" 2>&1 || { cat "$work/log"; exit 1; }
+        -Doptimization=0 >"$work/log" 2>&1 || { cat "$work/log"; exit 1; }
 fi
 ninja -C "$native" >"$work/log" 2>&1 || { cat "$work/log"; exit 1; }
 

@@ -297,11 +297,12 @@ static void softmax_twin(double *want, double *off, const float *x, int64_t c)
 {
     double largest = -INFINITY, sum = 0, widest = 0;
 
+    /* Not fmax(): GCC 12 for arm64 falls over loops that keep the largest with it. */
     for (int64_t i = 0; i < c; i++)
-        largest = fmax(largest, (double)x[i]);
+        largest = (double)x[i] > largest ? (double)x[i] : largest;
     for (int64_t i = 0; i < c; i++) {
         sum += exp((double)x[i] - largest);
-        widest = fmax(widest, largest - (double)x[i]);
+        widest = largest - (double)x[i] > widest ? largest - (double)x[i] : widest;
     }
     for (int64_t i = 0; i < c; i++) {
         want[i] = exp((double)x[i] - largest) / sum;
