@@ -64,5 +64,8 @@ for table in symbols.txt constants.txt; do
 done
 cp "$scratch/symbols.txt" "$scratch/constants.txt" "$here/"
 cp "$scratch/types.abi" "$here/$arch.abi"
-sh "$here/debian_symbols.sh" "$root"
+packages=$root/docs/packaging/debian
+rm -f "$packages"/libdirac*.symbols
+package=libdirac$(sed -n 's/^soname .*so\.//p' "$here/symbols.txt")
+sh "$here/debian_symbols.sh" "$here/symbols.txt" >"$packages/$package.symbols"
 echo "recorded: symbols.txt, constants.txt and $arch.abi in tests/api/abi, and Debian's symbols file"

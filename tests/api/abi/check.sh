@@ -21,6 +21,8 @@ same() {
 sh "$here/symbols.sh" "$library" >"$scratch/found"
 same "exported symbols" "$here/symbols.txt"
 echo "$(grep -c DIRAC_ "$scratch/found") symbols"
+sh "$here/debian_symbols.sh" "$here/symbols.txt" >"$scratch/found"
+same "symbols of the Debian package" "$(ls "$here"/../../../docs/packaging/debian/libdirac*.symbols)"
 sh "$here/constants.sh" "$include" >"$scratch/found"
 same "public constants" "$here/constants.txt"
 echo "$(wc -l <"$scratch/found") constants"
