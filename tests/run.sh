@@ -84,14 +84,35 @@ suite_sanitizers() {
     UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 run_tests sanitizers -t 10 --no-suite slow
 }
 
-# Other compilers, levels of optimisation and options.
+every_compiler() {
+    for compiler in gcc clang; do
+        for lto in false true; do
+            for level in 0 1 2 3; do
+                say "$compiler -O$level, link-time optimisation $lto"
+                name=$compiler-O$level-lto-$lto
+                CC=$compiler CC_LD=$([ $compiler = gcc ] || echo lld) build "$name" --werror -Doptimization=$level \
+                    -Db_lto=$lto -Dexamples=false
+                run_tests "$name" -t 10 --suite unit
+            done
+        done
+    done
+}
+
+# Other compilers, levels of optimisation and options. COMPILERS=long: each compiler with each level, with and without
+# optimisation at link time, and the unit tests with all of them.
 suite_compilers() {
-    need $packages clang
+    need $packages clang lld llvm
     for level in 0 2; do
         say "gcc -O$level"
         build "gcc-O$level" --werror -Doptimization=$level -Dtests=false
         passed=$((passed + 1))
     done
+    for compiler in gcc clang; do
+        say "$compiler, link-time optimisation"
+        CC=$compiler CC_LD=$([ $compiler = gcc ] || echo lld) build "$compiler-lto" --werror -Db_lto=true -Dtests=false
+        passed=$((passed + 1))
+    done
+    [ "${COMPILERS:-short}" = short ] || every_compiler
     say "clang"
     CC=clang build clang --werror
     run_tests clang --suite unit

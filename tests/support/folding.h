@@ -175,7 +175,8 @@ static inline double largest_of(const floats *x)
     double largest = 0;
     for (size_t i = 0; i < x->count; i++) {
         assert_true(isfinite(x->at[i]));
-        largest = fmax(largest, fabs((double)x->at[i]));
+        const double size = fabs((double)x->at[i]);
+        largest = size > largest ? size : largest; /* not fmax(): GCC 12 for arm64 falls over it */
     }
     return largest;
 }
@@ -184,8 +185,10 @@ static inline double distance(const floats *a, const floats *b)
 {
     double most = 0;
     assert_int_equal(a->count, b->count);
-    for (size_t i = 0; i < a->count; i++)
-        most = fmax(most, fabs((double)a->at[i] - (double)b->at[i]));
+    for (size_t i = 0; i < a->count; i++) {
+        const double off = fabs((double)a->at[i] - (double)b->at[i]);
+        most = off > most ? off : most;
+    }
     return most;
 }
 
