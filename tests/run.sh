@@ -123,7 +123,7 @@ suite_compilers() {
 
 # The language bindings, each beside the C program that tells the same story.
 suite_bindings() {
-    need $packages python3-numpy
+    need $packages python3-numpy rustc
     say "bindings"
     build gate --werror
     run_tests gate --suite bindings

@@ -13,6 +13,7 @@ import sys
 
 import description
 import python_module
+import rust_module
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 COMMAND = "/usr/bin/python3 tools/api/generate.py"
@@ -24,6 +25,7 @@ def products(root):
     return {
         "docs/api.json": as_json(api) + "\n",
         "examples/bindings/python/dirac/_api.py": python_module.module(api),
+        "examples/bindings/rust/src/sys.rs": rust_module.module(api),
     }
 
 
