@@ -12,7 +12,8 @@ rustc=${RUSTC:-/usr/bin/rustc}
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 export LD_LIBRARY_PATH="$library${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
-DIRAC_VERSION=$(sed -n 's/^#define DIRAC_VERSION_[MP][A-Z]* \([0-9]*\)$/\1/p' "$source/include/dirac/version.h" | paste -sd.)
+DIRAC_VERSION=$(sed -n 's/^#define DIRAC_VERSION_[MP][A-Z]* \([0-9]*\)$/\1/p' "$source/include/dirac/version.h" |
+    paste -sd.)
 export DIRAC_VERSION
 grep -qx "version = \"$DIRAC_VERSION\"" "$binding/Cargo.toml"
 

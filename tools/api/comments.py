@@ -47,7 +47,7 @@ def clean(comment):
 
 
 def sections(text):
-    """(what precedes the tags, {argument: text}, text of @return). One text may be for several: "@param a, b its..."."""
+    """(what precedes the tags, {argument: text}, text of @return). "@param a, b its...": one text for both."""
     head, *rest = re.split(r"@(param|return)\b", text)
     parameters, returned, waiting = {}, "", []
     for tag, tail in zip(rest[::2], rest[1::2]):

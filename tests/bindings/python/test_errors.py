@@ -43,7 +43,8 @@ class Errors(unittest.TestCase):
 
     def test_they_are_the_exceptions_python_expects(self):
         for kind, base in ((dirac.ArgumentError, ValueError), (dirac.OutOfMemoryError, MemoryError),
-                           (dirac.FileError, OSError), (dirac.NotFoundError, KeyError), (dirac.StateError, RuntimeError)):
+                           (dirac.FileError, OSError), (dirac.NotFoundError, KeyError),
+                           (dirac.StateError, RuntimeError)):
             self.assertTrue(issubclass(kind, base) and issubclass(kind, dirac.DiracError))
         self.assertIsNone(self.net.tensors.get("nothing"))
         self.assertNotIn("nothing", self.net.tensors)

@@ -147,7 +147,8 @@ class Nets(unittest.TestCase):
         shared = net.conv2d(twin, 4, 3).share_parameters(twin)
         net.output(shared)
         net.build()
-        self.assertEqual((conv.name, conv.get("stride"), conv.get("form"), conv.shape), ("body.c", (2, 1), 1, (4, 5, 8)))
+        self.assertEqual((conv.name, conv.get("stride"), conv.get("form")), ("body.c", (2, 1), 1))
+        self.assertEqual(conv.shape, (4, 5, 8))
         self.assertEqual(pool.inputs[0].get("alpha"), 2.0)
         self.assertEqual(net.find("body.c"), conv)
         self.assertIsNone(net.find("c"))
@@ -237,7 +238,8 @@ class Data(unittest.TestCase):
     def test_images(self):
         pixels = np.arange(2 * 3 * 2 * 4, dtype=np.uint8).reshape(2, 3, 2, 4)
         planar = dirac.Dataset.images(self.context, (3, 2, 4)).add(pixels, [4, 1])
-        mixed = dirac.Dataset.images(self.context, (3, 2, 4)).add(pixels.transpose(0, 2, 3, 1), [4, 1], interleaved=True)
+        mixed = dirac.Dataset.images(self.context, (3, 2, 4))
+        mixed.add(pixels.transpose(0, 2, 3, 1), [4, 1], interleaved=True)
         for dataset in (planar, mixed):
             self.assertEqual((len(dataset), dataset.classes, dataset.shape), (2, 5, (3, 2, 4)))
             self.assertEqual((dataset[1][0].tolist(), dataset[1][1]), (pixels[1].tolist(), 1))

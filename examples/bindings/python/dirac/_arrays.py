@@ -58,7 +58,8 @@ class _Memory:
     __slots__ = ("__array_interface__", "owner", "__weakref__")
 
     def __init__(self, address: int, shape, kind: str, owner, writable: bool) -> None:
-        self.__array_interface__ = {"version": 3, "data": (address, not writable), "shape": tuple(shape), "typestr": kind}
+        self.__array_interface__ = {"version": 3, "data": (address, not writable), "shape": tuple(shape),
+                                    "typestr": kind}
         self.owner = owner
 
 

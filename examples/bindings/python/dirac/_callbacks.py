@@ -56,8 +56,9 @@ def take():
 
 def report(raised: BaseException, where) -> None:
     """For callbacks that no call waits for: tells sys.unraisablehook."""
-    sys.unraisablehook(types.SimpleNamespace(exc_type=type(raised), exc_value=raised, exc_traceback=raised.__traceback__,
-                                             err_msg="Exception ignored in a callback", object=where))
+    sys.unraisablehook(types.SimpleNamespace(
+        exc_type=type(raised), exc_value=raised, exc_traceback=raised.__traceback__,
+        err_msg="Exception ignored in a callback", object=where))
 
 
 @_api.dirac_progress_fn

@@ -39,7 +39,7 @@ class Handle:
         return self._owner is None
 
     def close(self) -> None:
-        """Lets go of the object. Its memory goes when no view of it and nothing made from it is left. May be repeated."""
+        """Lets go of the object. Its memory goes with the last view of it and the last thing made from it."""
         self._owner = None
 
     def __enter__(self):

@@ -68,7 +68,7 @@ class Context(Handle):
         owner.parents[name] = entry
 
     def set_log(self, log: Optional[Callable[[int, str], None]], level: int = _api.DIRAC_LOG_INFO) -> None:
-        """Calls log(level, message) for messages up to `level` (LOG_*); None for nobody. log must not use the library."""
+        """Calls log(level, message) for messages up to `level` (LOG_*); None for nobody. It must not call back."""
         self._set("log", log, C.dirac_context_set_log, _callbacks.log, _api.dirac_log_fn, level)
 
     def set_progress(self, progress: Optional[Progress]) -> None:

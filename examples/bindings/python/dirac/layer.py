@@ -2,7 +2,8 @@
 """Layers written in Python. See dirac/layer.h.
 
 Callbacks get a Layer. Its arrays are views of memory that is the library's during the callback only: an array that
-outlives its callback fails the call. Callbacks run on the thread that called the library and must not call it otherwise.
+outlives its callback fails the call. Callbacks run on the thread that called the library, and must not call it but
+through their Layer.
 """
 from __future__ import annotations
 

@@ -52,7 +52,9 @@ pub(crate) unsafe extern "C" fn progress(user: *mut c_void, done: i64, total: i6
 }
 
 /// A progress closure as the two arguments that C takes. The closure must outlive the call.
-pub(crate) fn progress_arguments(call: &mut Option<&mut Progress<'_>>) -> (Option<sys::dirac_progress_fn>, *mut c_void) {
+pub(crate) fn progress_arguments(
+    call: &mut Option<&mut Progress<'_>>,
+) -> (Option<sys::dirac_progress_fn>, *mut c_void) {
     match call {
         Some(call) => (Some(progress), call as *mut &mut Progress<'_> as *mut c_void),
         None => (None, std::ptr::null_mut()),

@@ -333,7 +333,9 @@ impl Net {
     /// The shape of a parameter or state.
     pub fn tensor_shape(&self, name: &str) -> Result<Vec<i64>> {
         let name = c_text(name)?;
-        read_dims(|dims, rank| unsafe { sys::dirac_net_tensor_shape(self.raw(), name.as_ptr(), dims, rank, null_mut()) })
+        read_dims(|dims, rank| unsafe {
+            sys::dirac_net_tensor_shape(self.raw(), name.as_ptr(), dims, rank, null_mut())
+        })
     }
 
     /// True for a parameter, false for state.

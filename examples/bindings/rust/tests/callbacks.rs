@@ -2,8 +2,8 @@
 //! Closures that the library calls: errors and panics come out of the call; everything is given back; threads.
 mod support;
 use dirac::{
-    Allocator, Backward, Context, CustomLayer, Dataset, Error, Forward, Init, LayerKind, Net, NetBuilder, Result, Session,
-    Setup, Sgd, Status,
+    Allocator, Backward, Context, CustomLayer, Dataset, Error, Forward, Init, LayerKind, Net, NetBuilder, Result,
+    Session, Setup, Sgd, Status,
 };
 use std::alloc::{alloc, dealloc, Layout};
 use std::collections::HashMap;
