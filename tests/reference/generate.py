@@ -56,12 +56,13 @@ def fold_notes(name):
 
 
 class Family:
-    """Cases of one kind. kinks: whether values must keep away from kinks. alike: how exactly inputs can be drawn anew,
-    relative to the largest; trained ones pass through many float64 roundings, then through float32."""
+    """Cases of one kind. kinks: whether values must keep away from kinks. drawn: the inputs to draw anew in a check, if
+    not all of them. faults: what given inputs and their results contradict, as texts."""
 
-    def __init__(self, name, cases, seeds, inputs, compute, notes, one_file=True, kinks=True, alike=0.0):
+    def __init__(self, name, cases, seeds, inputs, compute, notes, one_file=True, kinks=True, drawn=None, faults=None):
         self.name, self.cases, self.seeds, self.inputs, self.compute = name, cases, seeds, inputs, compute
-        self.notes, self.one_file, self.kinks, self.alike = notes, one_file, kinks, alike
+        self.notes, self.one_file, self.kinks, self.drawn = notes, one_file, kinks, drawn or inputs
+        self.faults = faults or (lambda name, seed, given, results: [])
 
     def files(self):
         """[(file, names of its cases)]"""
@@ -87,7 +88,7 @@ FAMILIES = [
     Family('nets', cases_nets.CASES, cases_nets.SEEDS, cases_nets.inputs, cases_nets.compute, net_notes,
            one_file=False),
     Family('fold', cases_fold.CASES, cases_fold.SEEDS, cases_fold.inputs, cases_fold.compute, fold_notes,
-           one_file=False, kinks=False, alike=1e-5),
+           one_file=False, kinks=False, drawn=cases_fold.drawn, faults=cases_fold.faults),
 ]
 
 
@@ -133,12 +134,16 @@ def compare(what, new, old, allowed):
 
 def check_case(family, name, tensors):
     stored = {key[len(name) + 1:]: x for key, x in tensors.items() if key.startswith(name + '/')}
-    given, faults = family.inputs(name, family.seeds.get(name, 1)), 0
-    for key, x in given.items():
-        old = stored.get(key)
-        faults += old is None or compare(name + '/' + key, x, old, family.alike * largest(x))
-    given = {key: stored[key].to(torch.float64) if stored[key].is_floating_point() else stored[key] for key in given}
+    seed, faults = family.seeds.get(name, 1), 0
+    drawn = family.drawn(name, seed)
+    for key, x in drawn.items():
+        faults += key not in stored or compare(name + '/' + key, x, stored[key], 0.0)
+    given = {key: x.to(torch.float64) if x.is_floating_point() else x for key, x in stored.items()
+             if key in drawn or key.startswith('init/')}
     results, _ = family.results(name, given)
+    for fault in family.faults(name, seed, given, results):
+        print('%s: %s' % (name, fault))
+        faults += 1
     for key, x in results.items():
         # Where the true value is 0, what is stored is rounding; float64's is 2e-9 of float32's.
         error = stored['err32/' + key][0].item()
