@@ -144,7 +144,7 @@ static void run_block(void *argument, int64_t block, int32_t lane)
     KERNEL(winograd_inputs)(v, &order, 0, job->x, job->activation, job->zero, job->summed, &job->tiling, t0, count);
     for (int64_t e = 0; e < WINOGRAD_POINTS; e++) {
         KERNEL(winograd_multiply)(m + e * m_stride, v + e * order.point,
-                                  job->packed + e * padded_channels(job->written) * job->summed, count, job->summed,
+                                  job->packed + e * matrix_stride(job->summed, job->written), count, job->summed,
                                   job->written, 0, panel_count(job->written));
     }
     const dirac__products products = {m, m_stride, count, 0};
@@ -166,7 +166,7 @@ static void multiply_part(void *argument, int64_t task, int32_t lane)
     const int64_t e = task / job->parts, part = task % job->parts, panels = panel_count(job->written);
     (void)lane;
     KERNEL(winograd_multiply)(job->m + e * job->m_stride, job->v + e * job->order.point,
-                              job->packed + e * padded_channels(job->written) * job->summed, job->tiling.count, job->summed,
+                              job->packed + e * matrix_stride(job->summed, job->written), job->tiling.count, job->summed,
                               job->written, share(panels, job->parts, part), share(panels, job->parts, part + 1));
 }
 
@@ -222,7 +222,7 @@ void KERNEL(winograd_forward)(float *y, const float *x, const dirac__activation 
     product_job job = {.x = x, .activation = activation, .packed = packed, .scratch = scratch, .summed = s->ci,
                        .written = s->co, .tiling = KERNEL(tiling_forward)(s),
                        .out = {.y = y, .bias = bias, .relu = relu, .moments = moments}};
-    job.zero = packed + KERNEL(winograd_matrix_size)(s->ci, s->co);
+    job.zero = packed + WINOGRAD_POINTS * matrix_stride(s->ci, s->co);
     run_product(&job, team);
 }
 
@@ -231,7 +231,7 @@ void KERNEL(winograd_backward_data)(float *dx, const float *dy, const float *pac
 {
     product_job job = {.x = dy, .packed = packed, .scratch = scratch, .summed = s->co, .written = s->ci,
                        .tiling = KERNEL(tiling_backward)(s), .out = {.y = dx, .mask = mask}};
-    job.zero = packed + KERNEL(winograd_matrix_size)(s->co, s->ci);
+    job.zero = packed + WINOGRAD_POINTS * matrix_stride(s->co, s->ci);
     run_product(&job, team);
 }
 

@@ -156,7 +156,11 @@ void KERNEL(winograd_multiply)(float *m, const float *v, const float *u, int64_t
 
 /* ---- weights (winograd_pack.c) ---- */
 
-/* Floats of 36 matrices of summed x written channels in panels (convolution.h): [e][panel][k][width]. */
-int64_t KERNEL(winograd_matrix_size)(int64_t summed, int64_t written);
+/* Floats from one matrix of summed x written channels to the next: [panel][k][width] (convolution.h), and a line of the
+ * cache, lest 36 streams meet in one set. */
+static inline int64_t matrix_stride(int64_t summed, int64_t written)
+{
+    return padded_channels(written) * summed + 16;
+}
 
 #endif

@@ -7,18 +7,13 @@
 #include "base/mem.h"
 #include "kernels/winograd.h"
 
-int64_t KERNEL(winograd_matrix_size)(int64_t summed, int64_t written)
-{
-    return WINOGRAD_POINTS * padded_channels(written) * summed;
-}
-
 static size_t packed_size(int64_t summed, int64_t written)
 {
     size_t size;
     if (!dirac__multiply((size_t)padded_channels(written), (size_t)summed, &size) || size > SIZE_MAX / 64) {
         return SIZE_MAX;
     }
-    return size * WINOGRAD_POINTS + (size_t)summed;
+    return (size + 16) * WINOGRAD_POINTS + (size_t)summed; /* matrices, and zeros */
 }
 
 size_t KERNEL(winograd_packed)(const dirac__convolution *s)
@@ -58,7 +53,7 @@ static void pack_panel(void *argument, int64_t p, int32_t lane)
 {
     const pack_job *job = argument;
     const int64_t width = panel_width(job->written, p), channels = panel_channels(job->written, p);
-    const int64_t stride = padded_channels(job->written) * job->summed;
+    const int64_t stride = matrix_stride(job->summed, job->written);
     (void)lane;
     for (int64_t k = 0; k < job->summed; k++) {
         for (int64_t j = 0; j < width; j += DIRAC_LANES) {
@@ -84,7 +79,7 @@ static void pack_panel(void *argument, int64_t p, int32_t lane)
 static void pack(pack_job *job, dirac__team *team)
 {
     dirac__team_run(team, panel_count(job->written), pack_panel, job);
-    memset(job->packed + KERNEL(winograd_matrix_size)(job->summed, job->written), 0,
+    memset(job->packed + WINOGRAD_POINTS * matrix_stride(job->summed, job->written), 0,
            (size_t)job->summed * sizeof(float));
 }
 

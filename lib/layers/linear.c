@@ -100,7 +100,7 @@ static void backward_blas(const dirac__pass *pass, const dirac__weights *w)
     if (dirac__weights_trained(pass, w)) {
         float *gradient = pass->scratch;
         dirac__sgemm(gradient, pass->dy, true, pass->x[0], false, g->co, g->ci, g->n, 0.0f);
-        dirac__weights_collect(pass, w, gradient);
+        dirac__weights_collect(pass, w, gradient, NULL);
     }
     dirac__weights_collect_bias(pass, w);
 }

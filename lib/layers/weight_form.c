@@ -166,7 +166,7 @@ static void normalized_backward(const form_job *job, int64_t o)
 {
     int64_t size = filter_size(job->shape);
     const float *w = job->w + o * size, *g = job->g + o * size;
-    double norm = filter_norm(job, o);
+    double norm = job->norm ? job->norm[o] : filter_norm(job, o);
     double dot = inner(g, w, size) / divisor(norm);
 
     if (job->dbeta)
@@ -197,13 +197,14 @@ static void filter_backward(void *argument, int64_t o, int32_t lane)
 }
 
 void dirac__form_backward(int32_t form, float *dw, float *dalpha, float *dbeta, const float *g,
-                          const float *w, const float *beta, const dirac__weight_shape *shape,
+                          const float *w, const double *norm, const float *beta, const dirac__weight_shape *shape,
                           dirac__team *team)
 {
     form_job job = {.form = form,
                     .dw = dw,
                     .dalpha = dirac__form_has_alpha(form) ? dalpha : NULL,
                     .dbeta = dbeta,
+                    .norm = (double *)(uintptr_t)norm, /* read only here */
                     .g = g,
                     .w = w,
                     .beta = beta,

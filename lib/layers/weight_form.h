@@ -29,9 +29,9 @@ void dirac__form_coefficients(int32_t form, float *scale, float *delta, double *
 
 /* Adds to dw, dalpha, dbeta (any may be NULL: not trained) from g = dL/dWhat. Form 2, u = W/|W|: dalpha = G at the
  * delta, 0 for filters without one; dbeta = <G, u>; dW = (beta/|W|)(G - u <u, G>); where |W| < 1e-12: u = W/1e-12,
- * dW = (beta/1e-12) G. Inner products in double. */
+ * dW = (beta/1e-12) G. Inner products in double. norm: |W| of each filter if it is known, or NULL. */
 void dirac__form_backward(int32_t form, float *dw, float *dalpha, float *dbeta, const float *g, const float *w,
-                          const float *beta, const dirac__weight_shape *shape, dirac__team *team);
+                          const double *norm, const float *beta, const dirac__weight_shape *shape, dirac__team *team);
 
 /* What[o] in double into out (ci * taps), for folding. */
 void dirac__form_filter(int32_t form, double *out, int64_t o, const float *w, const float *alpha, const float *beta,

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The passes of layers with weights. In training What is packed for the kernels in every pass, into scratch: kept for
- * all layers, packed weights would cost as much as the parameters again. In inference they are packed once a version.
+ * all layers, packed weights would cost as much as the parameters again. Its coefficients, one number a filter, are kept
+ * from forward to backward. In inference weights are packed once a version.
  */
 #include "layers/weights.h"
 
@@ -102,10 +103,8 @@ static bool training_room(size_t *scratch, const dirac__layer_plan *plan, const 
     const size_t o = channels_out(w);
     size_t forward = 0, data = 0, weight = 0, bias = 0;
     bool fits =
-        dirac__weights_coefficients_room(&forward, w) &&
         dirac__room(&forward, a->packed(k, g, false), sizeof(float)) &&
         dirac__room(&forward, product, sizeof(float)) &&
-        dirac__weights_coefficients_room(&data, w) &&
         dirac__room(&data, a->packed(k, g, true), sizeof(float)) &&
         dirac__room(&data, product, sizeof(float)) &&
         dirac__room(&weight, dirac__weights_count(w), sizeof(float)) &&
@@ -122,7 +121,7 @@ static int32_t plan_memory(dirac__layer_plan *plan, const dirac__weights *w)
     if (plan->training) {
         plan->keeps_input = true;
         plan->joins_norms = dirac__algorithm_choose(plan->kernels, &w->geometry, plan->strict)->joins_norms;
-        fits = training_room(&plan->scratch, plan, w);
+        fits = training_room(&plan->scratch, plan, w) && dirac__weights_coefficients_room(&plan->saved, w);
     } else {
         /* the coefficients only live while `prepare` runs; they are few */
         const dirac__kernels *k = plan->kernels;
@@ -165,21 +164,34 @@ static const dirac__algorithm *choose(const dirac__pass *pass, const dirac__weig
     return dirac__algorithm_choose(pass->kernels, &planned, pass->strict);
 }
 
-dirac__coefficients dirac__weights_coefficients(const dirac__pass *pass, const dirac__weights *w,
-                                                unsigned char **at)
+static dirac__coefficients cut_coefficients(const dirac__weights *w, unsigned char **at)
 {
-    dirac__coefficients c = {NULL, NULL};
+    dirac__coefficients c = {NULL, NULL, NULL};
     if (w->form == DIRAC_FORM_PLAIN)
         return c;
     const size_t o = channels_out(w);
     c.scale = dirac__take(at, o, sizeof(float));
     c.delta = dirac__take(at, o, sizeof(float));
-    double *norm = dirac__take(at, o, sizeof(double));
-    dirac__form_coefficients(w->form, c.scale, c.delta, norm, pass->parameters[0],
-                             w->alpha >= 0 ? pass->parameters[w->alpha] : NULL,
-                             w->beta >= 0 ? pass->parameters[w->beta] : NULL, &w->shape,
-                             pass->team);
+    c.norm = dirac__take(at, o, sizeof(double));
     return c;
+}
+
+dirac__coefficients dirac__weights_coefficients(const dirac__pass *pass, const dirac__weights *w,
+                                                unsigned char **at)
+{
+    const dirac__coefficients c = cut_coefficients(w, at);
+    if (c.scale != NULL)
+        dirac__form_coefficients(w->form, c.scale, c.delta, c.norm, pass->parameters[0],
+                                 w->alpha >= 0 ? pass->parameters[w->alpha] : NULL,
+                                 w->beta >= 0 ? pass->parameters[w->beta] : NULL, &w->shape, pass->team);
+    return c;
+}
+
+/* Those that a training forward left. */
+static dirac__coefficients saved_coefficients(const dirac__pass *pass, const dirac__weights *w)
+{
+    unsigned char *at = pass->saved;
+    return cut_coefficients(w, &at);
 }
 
 void dirac__weights_prepare(const dirac__pass *pass, const dirac__weights *w, void *prepared)
@@ -205,7 +217,8 @@ void dirac__weights_forward(const dirac__pass *pass, const dirac__weights *w)
     const float *packed = pass->prepared;
     unsigned char *at = pass->scratch;
     if (pass->training) {
-        const dirac__coefficients c = dirac__weights_coefficients(pass, w, &at);
+        unsigned char *saved = pass->saved;
+        const dirac__coefficients c = dirac__weights_coefficients(pass, w, &saved);
         float *now = dirac__take(&at, a->packed(k, &w->geometry, false), sizeof(float));
         a->pack(k, now, pass->parameters[0], c.scale, c.delta, &w->geometry, false, pass->team);
         packed = now;
@@ -231,10 +244,10 @@ bool dirac__weights_trained(const dirac__pass *pass, const dirac__weights *w)
            gradient(pass, w->beta) != NULL;
 }
 
-void dirac__weights_collect(const dirac__pass *pass, const dirac__weights *w, const float *g)
+void dirac__weights_collect(const dirac__pass *pass, const dirac__weights *w, const float *g, const double *norm)
 {
     dirac__form_backward(w->form, gradient(pass, 0), gradient(pass, w->alpha),
-                         gradient(pass, w->beta), g, pass->parameters[0],
+                         gradient(pass, w->beta), g, pass->parameters[0], norm,
                          w->beta >= 0 ? pass->parameters[w->beta] : NULL, &w->shape, pass->team);
 }
 
@@ -254,7 +267,7 @@ void dirac__weights_collect_bias(const dirac__pass *pass, const dirac__weights *
 static void backward_data(const dirac__pass *pass, const dirac__weights *w)
 {
     unsigned char *at = pass->scratch;
-    const dirac__coefficients c = dirac__weights_coefficients(pass, w, &at);
+    const dirac__coefficients c = saved_coefficients(pass, w);
     const dirac__algorithm *a = choose(pass, w);
     float *packed = dirac__take(&at, a->packed(pass->kernels, &w->geometry, true), sizeof(float));
     a->pack(pass->kernels, packed, pass->parameters[0], c.scale, c.delta, &w->geometry, true, pass->team);
@@ -283,7 +296,7 @@ static void backward_weight(const dirac__pass *pass, const dirac__weights *w, co
     float *g = dirac__take(&at, dirac__weights_count(w), sizeof(float));
     choose(pass, w)->backward_weight(pass->kernels, g, pass->x[0], pass->before != NULL ? &activation : NULL, pass->dy,
                                      correction, (float *)at, &w->geometry, pass->team);
-    dirac__weights_collect(pass, w, g);
+    dirac__weights_collect(pass, w, g, saved_coefficients(pass, w).norm);
 }
 
 /* The weights first: they correct dy on the way. */

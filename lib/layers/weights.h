@@ -41,6 +41,7 @@ int32_t dirac__weights_fold(const dirac__memory *memory, const dirac__weights *w
 /* What[o] = scale[o] W[o] + delta[o] I[o]. NULL stands for scale 1 and delta 0: the plain form. */
 typedef struct dirac__coefficients {
     float *scale, *delta;
+    double *norm; /* |W| of each filter, in the normalised form */
 } dirac__coefficients;
 
 /* Cuts them off *at and fills them. */
@@ -51,8 +52,8 @@ bool dirac__weights_coefficients_room(size_t *bytes, const dirac__weights *w);
 size_t dirac__weights_count(const dirac__weights *w);
 /* Whether backward has to work out dL/dWhat. */
 bool dirac__weights_trained(const dirac__pass *pass, const dirac__weights *w);
-/* Adds what G = dL/dWhat means for weight, alpha and beta to their gradients. */
-void dirac__weights_collect(const dirac__pass *pass, const dirac__weights *w, const float *g);
+/* Adds what G = dL/dWhat means for weight, alpha and beta to their gradients. norm: |W| of each filter, NULL if unknown. */
+void dirac__weights_collect(const dirac__pass *pass, const dirac__weights *w, const float *g, const double *norm);
 /* Adds the bias' gradient, if it is wanted. Uses the scratch from its start. */
 void dirac__weights_collect_bias(const dirac__pass *pass, const dirac__weights *w);
 

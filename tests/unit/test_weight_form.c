@@ -200,12 +200,12 @@ static void check_optional(const layer *l, int32_t form, const gradients *full, 
 {
     gradients d = gradients_make(l);
 
-    dirac__form_backward(form, NULL, NULL, NULL, l->g, l->w, l->beta, &l->shape, team);
-    dirac__form_backward(form, d.dw, NULL, NULL, l->g, l->w, l->beta, &l->shape, team);
+    dirac__form_backward(form, NULL, NULL, NULL, l->g, l->w, NULL, l->beta, &l->shape, team);
+    dirac__form_backward(form, d.dw, NULL, NULL, l->g, l->w, NULL, l->beta, &l->shape, team);
     check_bits("dw alone", d.dw, full->dw, d.count);
-    dirac__form_backward(form, NULL, d.dalpha, NULL, l->g, l->w, l->beta, &l->shape, team);
+    dirac__form_backward(form, NULL, d.dalpha, NULL, l->g, l->w, NULL, l->beta, &l->shape, team);
     check_bits("dalpha alone", d.dalpha, full->dalpha, d.filters);
-    dirac__form_backward(form, NULL, NULL, d.dbeta, l->g, l->w, l->beta, &l->shape, team);
+    dirac__form_backward(form, NULL, NULL, d.dbeta, l->g, l->w, NULL, l->beta, &l->shape, team);
     check_bits("dbeta alone", d.dbeta, full->dbeta, d.filters);
     gradients_free(&d);
 }
@@ -220,7 +220,7 @@ static void check_layer(const layer *l, int32_t form)
 
         assert_non_null(team);
         check_weights(l, form, team);
-        dirac__form_backward(form, d.dw, d.dalpha, d.dbeta, l->g, l->w, l->beta, &l->shape, team);
+        dirac__form_backward(form, d.dw, d.dalpha, d.dbeta, l->g, l->w, NULL, l->beta, &l->shape, team);
         if (lanes == 1) {
             check_gradients(l, form, &before, &d);
             check_optional(l, form, &d, team);
@@ -282,7 +282,7 @@ static void test_by_hand(void **state)
     assert_true(scale == 1 && delta == 1);
     dirac__form_filter(DIRAC_FORM_NORMALIZED_DELTA, filter, 0, w, &alpha, &beta, &shape);
     assert_true(filter[0] == 8 && filter[1] == 8);
-    dirac__form_backward(DIRAC_FORM_NORMALIZED_DELTA, dw, &dalpha, &dbeta, g, w, &beta, &shape,
+    dirac__form_backward(DIRAC_FORM_NORMALIZED_DELTA, dw, &dalpha, &dbeta, g, w, NULL, &beta, &shape,
                          NULL);
     assert_true(dalpha == 1 && dbeta == 2.2f);
     assert_true(fabs((double)dw[0] + 0.64) < 1e-7 && fabs((double)dw[1] - 0.48) < 1e-7);
