@@ -2,9 +2,14 @@
 /*
  * The team: a pool that one caller at a time owns.
  *
- * A job lives on its caller's stack. Workers join it while it is open, under the mutex, and all who joined, the caller
- * first of all, draw task numbers from one counter. The caller closes the job when the counter has run out, so it never
- * waits for a worker that has not woken up yet, only for those inside a task.
+ * A job lives on its caller's stack. Workers join it while its gate is open. The caller closes the gate when no task is
+ * left, so it never waits for a worker that has not woken up yet, only for those inside a task. The gate is one atomic word,
+ * [number of the job | how many may still join | how many are inside]: between the layers of a net, which follow each other
+ * within microseconds, nobody takes a lock or calls the system. The mutex and the conditions are for those who sleep.
+ *
+ * Tasks are shared out in as many runs as there are lanes; a lane draws from its own run first, then from the others'. So
+ * lane 0 does the first tasks of every job, and what they read (a layer's weights) stays in its core's cache from one
+ * call to the next.
  */
 #define _POSIX_C_SOURCE 200809L
 #include "base/threads.h"
@@ -21,12 +26,18 @@
  * layers of a net follow each other within that time. */
 #define SPINS 500
 
+/* One lane's run of tasks, alone in its lines of the cache. */
+struct run {
+    _Alignas(128) _Atomic int64_t next;
+    int64_t end;
+};
+
 struct work {
     dirac__task task;
     void *job;
-    int64_t tasks;
-    _Atomic int64_t next;
+    int32_t lanes;       /* runs */
     fenv_t environment; /* of the caller */
+    struct run runs[DIRAC__MAX_LANES];
 };
 
 struct worker {
@@ -47,14 +58,13 @@ struct dirac__team {
     bool started;
     int32_t workers; /* how many could be started */
 
-    /* changed under the mutex; atomic are those that spinning threads look at */
+    _Atomic uint64_t gate;
+    struct work *work;      /* behind the gate */
+    atomic_int asleep;      /* workers that want to be woken */
+    atomic_bool waiting;    /* the owner sleeps until nobody is inside */
+    atomic_bool stop;
     pthread_mutex_t mutex;
     pthread_cond_t wake, done;
-    atomic_uint posted; /* jobs so far */
-    atomic_int inside;  /* workers in the job */
-    int32_t open;       /* how many more may join */
-    struct work *work;
-    bool stop;
     struct worker worker[DIRAC__MAX_LANES - 1];
 };
 
@@ -67,13 +77,74 @@ static void pause_briefly(void)
 #endif
 }
 
+/* ---- the gate ---- */
+
+#define GATE_OPEN UINT64_C(0x10000) /* one more may join */
+#define GATE_OPEN_MASK UINT64_C(0xffff0000)
+
+static uint32_t gate_job(uint64_t gate)
+{
+    return (uint32_t)(gate >> 32);
+}
+
+static bool gate_is_open(uint64_t gate)
+{
+    return (gate & GATE_OPEN_MASK) != 0;
+}
+
+static uint32_t gate_inside(uint64_t gate)
+{
+    return (uint32_t)(gate & 0xffff);
+}
+
+/* Whether the caller of this function is inside job `number` now. */
+static bool join_job(dirac__team *team, uint32_t number)
+{
+    uint64_t gate = atomic_load(&team->gate);
+    while (gate_job(gate) == number && gate_is_open(gate))
+        if (atomic_compare_exchange_weak(&team->gate, &gate, gate - GATE_OPEN + 1))
+            return true;
+    return false;
+}
+
+static void leave_job(dirac__team *team)
+{
+    const uint64_t before = atomic_fetch_sub(&team->gate, 1);
+    if (gate_inside(before) == 1 && atomic_load(&team->waiting)) {
+        pthread_mutex_lock(&team->mutex);
+        pthread_cond_signal(&team->done);
+        pthread_mutex_unlock(&team->mutex);
+    }
+}
+
+/* A new job, which `places` workers may join. */
+static void open_gate(dirac__team *team, int32_t places)
+{
+    const uint64_t number = gate_job(atomic_load(&team->gate)) + UINT64_C(1);
+    atomic_store(&team->gate, (number << 32) + (uint64_t)places * GATE_OPEN);
+}
+
+/* ---- tasks ---- */
+
+static void cut_runs(struct work *work, int64_t tasks)
+{
+    for (int32_t l = 0; l < work->lanes; l++) {
+        const int64_t whole = tasks / work->lanes, rest = tasks % work->lanes;
+        atomic_init(&work->runs[l].next, whole * l + (l < rest ? l : rest));
+        work->runs[l].end = whole * (l + 1) + (l + 1 < rest ? l + 1 : rest);
+    }
+}
+
 static void work_through(struct work *work, int32_t lane)
 {
-    for (;;) {
-        int64_t task = atomic_fetch_add_explicit(&work->next, 1, memory_order_relaxed);
-        if (task >= work->tasks)
-            return;
-        work->task(work->job, task, lane);
+    for (int32_t i = 0; i < work->lanes; i++) {
+        struct run *run = &work->runs[(lane + i) % work->lanes];
+        for (;;) {
+            const int64_t task = atomic_fetch_add_explicit(&run->next, 1, memory_order_relaxed);
+            if (task >= run->end)
+                break;
+            work->task(work->job, task, lane);
+        }
     }
 }
 
@@ -87,34 +158,36 @@ static void work_as_caller(struct work *work, int32_t lane)
     fesetenv(&own);
 }
 
+/* ---- workers ---- */
+
+/* Sleeps until the gate belongs to another job than `seen`, or the team ends. */
+static void sleep_for_job(dirac__team *team, uint32_t seen)
+{
+    pthread_mutex_lock(&team->mutex);
+    atomic_fetch_add(&team->asleep, 1);
+    while (gate_job(atomic_load(&team->gate)) == seen && !atomic_load(&team->stop))
+        pthread_cond_wait(&team->wake, &team->mutex);
+    atomic_fetch_sub(&team->asleep, 1);
+    pthread_mutex_unlock(&team->mutex);
+}
+
 static void *worker_main(void *argument)
 {
     struct worker *self = argument;
     dirac__team *team = self->team;
-    unsigned seen = 0;
+    uint32_t seen = 0;
 
-    for (;;) {
-        for (int i = 0; i < SPINS && atomic_load(&team->posted) == seen; i++)
+    while (!atomic_load(&team->stop)) {
+        for (int i = 0; i < SPINS && gate_job(atomic_load(&team->gate)) == seen; i++)
             pause_briefly();
-        pthread_mutex_lock(&team->mutex);
-        while (!team->stop && team->open == 0)
-            pthread_cond_wait(&team->wake, &team->mutex);
-        if (team->stop)
-            break;
-        struct work *work = team->work;
-        seen = atomic_load(&team->posted);
-        team->open--;
-        atomic_fetch_add(&team->inside, 1);
-        pthread_mutex_unlock(&team->mutex);
-
-        work_as_caller(work, self->lane);
-
-        pthread_mutex_lock(&team->mutex);
-        if (atomic_fetch_sub(&team->inside, 1) == 1)
-            pthread_cond_signal(&team->done);
-        pthread_mutex_unlock(&team->mutex);
+        if (gate_job(atomic_load(&team->gate)) == seen)
+            sleep_for_job(team, seen);
+        seen = gate_job(atomic_load(&team->gate));
+        if (join_job(team, seen)) {
+            work_as_caller(team->work, self->lane);
+            leave_job(team);
+        }
     }
-    pthread_mutex_unlock(&team->mutex);
     return NULL;
 }
 
@@ -154,8 +227,10 @@ dirac__team *dirac__team_create(const dirac__memory *memory, int32_t lanes, dira
     team->lanes = lanes;
     team->pid = getpid();
     atomic_init(&team->owned, false);
-    atomic_init(&team->posted, 0);
-    atomic_init(&team->inside, 0);
+    atomic_init(&team->gate, 0);
+    atomic_init(&team->asleep, 0);
+    atomic_init(&team->waiting, false);
+    atomic_init(&team->stop, false);
 
     if (pthread_mutex_init(&team->mutex, NULL) != 0)
         goto no_mutex;
@@ -181,8 +256,8 @@ void dirac__team_destroy(dirac__team *team)
     const dirac__memory memory = team->memory;
     if (team->pid == getpid()) {
         pthread_mutex_lock(&team->mutex);
-        team->stop = true;
-        atomic_fetch_add(&team->posted, 1);
+        atomic_store(&team->stop, true);
+        open_gate(team, 0); /* ends the looking of those who do not sleep */
         pthread_cond_broadcast(&team->wake);
         pthread_mutex_unlock(&team->mutex);
         for (int32_t i = 0; i < team->workers; i++)
@@ -199,35 +274,41 @@ int32_t dirac__team_lanes(const dirac__team *team)
     return team == NULL ? 1 : team->lanes;
 }
 
-static void run_with_workers(dirac__team *team, struct work *work)
+static void wake_sleepers(dirac__team *team)
 {
-    int32_t wanted = team->workers;
-    if (work->tasks - 1 < wanted)
-        wanted = (int32_t)(work->tasks - 1);
-
+    if (atomic_load(&team->asleep) == 0)
+        return;
     pthread_mutex_lock(&team->mutex);
-    team->work = work;
-    team->open = wanted;
-    atomic_fetch_add(&team->posted, 1);
-    if (wanted == team->workers)
-        pthread_cond_broadcast(&team->wake);
-    else
-        for (int32_t i = 0; i < wanted; i++)
-            pthread_cond_signal(&team->wake);
+    pthread_cond_broadcast(&team->wake);
     pthread_mutex_unlock(&team->mutex);
+}
 
-    work_through(work, 0);
-
-    pthread_mutex_lock(&team->mutex);
-    team->open = 0;
-    team->work = NULL;
-    pthread_mutex_unlock(&team->mutex);
-    for (int i = 0; i < SPINS && atomic_load(&team->inside) > 0; i++)
+/* Until nobody is inside. */
+static void wait_for_workers(dirac__team *team)
+{
+    for (int i = 0; i < SPINS && gate_inside(atomic_load(&team->gate)) > 0; i++)
         pause_briefly();
+    if (gate_inside(atomic_load(&team->gate)) == 0)
+        return;
     pthread_mutex_lock(&team->mutex);
-    while (atomic_load(&team->inside) > 0)
+    atomic_store(&team->waiting, true);
+    while (gate_inside(atomic_load(&team->gate)) > 0)
         pthread_cond_wait(&team->done, &team->mutex);
+    atomic_store(&team->waiting, false);
     pthread_mutex_unlock(&team->mutex);
+}
+
+static void run_with_workers(dirac__team *team, struct work *work, int64_t tasks)
+{
+    const int32_t workers = tasks - 1 < team->workers ? (int32_t)(tasks - 1) : team->workers;
+    work->lanes = workers + 1;
+    cut_runs(work, tasks);
+    team->work = work;
+    open_gate(team, workers);
+    wake_sleepers(team);
+    work_through(work, 0);
+    atomic_fetch_and(&team->gate, ~GATE_OPEN_MASK);
+    wait_for_workers(team);
 }
 
 static void runner_lane(void *task_data, int32_t index)
@@ -235,10 +316,11 @@ static void runner_lane(void *task_data, int32_t index)
     work_as_caller(task_data, index);
 }
 
-static void run_with_runner(dirac__team *team, struct work *work)
+static void run_with_runner(dirac__team *team, struct work *work, int64_t tasks)
 {
-    int32_t lanes = work->tasks < team->lanes ? (int32_t)work->tasks : team->lanes;
-    team->runner(team->user, runner_lane, work, lanes);
+    work->lanes = tasks < team->lanes ? (int32_t)tasks : team->lanes;
+    cut_runs(work, tasks);
+    team->runner(team->user, runner_lane, work, work->lanes);
     work_through(work, 0); /* everything, if it refused: else nothing is left */
 }
 
@@ -252,15 +334,16 @@ void dirac__team_run(dirac__team *team, int64_t tasks, dirac__task task, void *j
         return;
     }
 
-    struct work work = {.task = task, .job = job, .tasks = tasks};
-    atomic_init(&work.next, 0);
+    struct work work; /* runs that no lane has are never looked at */
+    work.task = task;
+    work.job = job;
     fegetenv(&work.environment);
     if (team->runner != NULL) {
-        run_with_runner(team, &work);
+        run_with_runner(team, &work, tasks);
     } else {
         if (!team->started)
             start_workers(team);
-        run_with_workers(team, &work);
+        run_with_workers(team, &work, tasks);
     }
     atomic_store(&team->owned, false);
 }
