@@ -24,7 +24,7 @@
 
 /* How often a thread looks again before it sleeps: tens of microseconds, about what falling asleep and waking cost. The
  * layers of a net follow each other within that time. */
-#define SPINS 500
+#define SPINS 2000
 
 /* One lane's run of tasks, alone in its lines of the cache. */
 struct run {
