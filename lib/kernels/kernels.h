@@ -66,6 +66,29 @@ typedef struct dirac__correction {
     const float *y, *a, *b, *mean, *t;
 } dirac__correction;
 
+/* Convolution by Winograd's F(m x m, 3x3) (winograd.h): 2-D, 3x3, stride and dilation 1, one group, whole vectors of
+ * channels. Arguments as of the direct kernels (below); activation, moments, mask and correction: NULL where not wanted. */
+typedef struct dirac__winograd {
+    int32_t out; /* m */
+    int32_t (*fits)(const dirac__convolution *); /* whether it can be used */
+    size_t (*packed)(const dirac__convolution *);
+    void (*pack)(float *packed, const float *w, const float *scale, const float *delta, const dirac__convolution *,
+                 dirac__team *);
+    size_t (*packed_transposed)(const dirac__convolution *);
+    void (*pack_transposed)(float *packed, const float *w, const float *scale, const float *delta,
+                            const dirac__convolution *, dirac__team *);
+    /* Floats of scratch of the next two, for a team of so many lanes and up to n images. */
+    size_t (*scratch)(const dirac__convolution *, int32_t lanes);
+    void (*forward)(float *y, const float *x, const dirac__activation *, const float *packed, const float *bias,
+                    int32_t relu, const dirac__moments *, float *scratch, const dirac__convolution *, dirac__team *);
+    void (*backward_data)(float *dx, const float *dy, const float *packed, const dirac__mask *, float *scratch,
+                          const dirac__convolution *, dirac__team *);
+    size_t (*weight_scratch)(const dirac__convolution *, int32_t lanes);
+    /* dy is overwritten where it is corrected. */
+    void (*backward_weight)(float *g, const float *x, const dirac__activation *, float *dy, const dirac__correction *,
+                            float *scratch, const dirac__convolution *, dirac__team *);
+} dirac__winograd;
+
 typedef struct dirac__kernels {
     const char *name; /* "scalar", "x86-64-v3", ... */
 
@@ -94,30 +117,9 @@ typedef struct dirac__kernels {
     void (*conv_backward_weight)(float *g, const float *x, const float *dy, float *scratch, const dirac__convolution *,
                                  dirac__team *);
 
-    /* ---- the same by Winograd's F(4x4, 3x3) (winograd.h, winograd.c, winograd_weight.c), where it fits ---- */
+    /* ---- the same by Winograd's algorithm, where it can be used ---- */
 
-    /* Whether it can be used and pays: 2-D, 3x3, stride and dilation 1, one group, whole vectors of channels, enough tiles
-     * for the larger weights. By shape alone. */
-    int32_t (*winograd_fits)(const dirac__convolution *);
-    size_t (*winograd_packed)(const dirac__convolution *);
-    void (*winograd_pack)(float *packed, const float *w, const float *scale, const float *delta,
-                          const dirac__convolution *, dirac__team *);
-    size_t (*winograd_packed_transposed)(const dirac__convolution *);
-    void (*winograd_pack_transposed)(float *packed, const float *w, const float *scale, const float *delta,
-                                     const dirac__convolution *, dirac__team *);
-    /* Floats of scratch of the next two, for a team of so many lanes and up to n images. */
-    size_t (*winograd_scratch)(const dirac__convolution *, int32_t lanes);
-    /* activation, moments and mask: NULL where not wanted. */
-    void (*winograd_forward)(float *y, const float *x, const dirac__activation *, const float *packed, const float *bias,
-                             int32_t relu, const dirac__moments *, float *scratch, const dirac__convolution *,
-                             dirac__team *);
-    void (*winograd_backward_data)(float *dx, const float *dy, const float *packed, const dirac__mask *, float *scratch,
-                                   const dirac__convolution *, dirac__team *);
-    size_t (*winograd_weight_scratch)(const dirac__convolution *, int32_t lanes); /* for up to n images */
-    /* dy is overwritten where it is corrected. */
-    void (*winograd_backward_weight)(float *g, const float *x, const dirac__activation *, float *dy,
-                                     const dirac__correction *, float *scratch, const dirac__convolution *,
-                                     dirac__team *);
+    const dirac__winograd *winograd4, *winograd2; /* tiles of 4x4 and of 2x2 outputs */
 
     /* ---- per-channel work on x[rows][c] (channels.c). Sums are in double across blocks of rows. ---- */
 

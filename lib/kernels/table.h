@@ -14,16 +14,6 @@
     X(conv_backward_data)     \
     X(conv_weight_scratch)    \
     X(conv_backward_weight)   \
-    X(winograd_fits)              \
-    X(winograd_packed)            \
-    X(winograd_pack)              \
-    X(winograd_packed_transposed) \
-    X(winograd_pack_transposed)   \
-    X(winograd_scratch)           \
-    X(winograd_forward)           \
-    X(winograd_backward_data)     \
-    X(winograd_weight_scratch)    \
-    X(winograd_backward_weight)   \
     X(channel_scratch)        \
     X(channel_sum)            \
     X(channel_moments)        \

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Winograd forward and its gradient at the input (winograd.h): y = A' [sum_i U_i . (B' x_i B)] A for tiles of 4x4.
+ * Winograd forward and its gradient at the input (winograd.h): y = A' [sum_i U_i . (B' x_i B)] A for tiles of m x m outputs.
  *
- * A block of tiles is turned into 36 matrices V[e] of tiles x channels, multiplied with the 36 packed weight matrices U[e],
+ * A block of tiles is turned into (m+2)^2 matrices V[e] of tiles x channels, multiplied with the packed weight matrices U[e],
  * and the products M[e] are turned back. Work is cut in one of two ways, by shape alone:
  *
  * - apart: every lane takes blocks of tiles through all three, V and M in scratch of its own that its caches hold;
- * - together: where few tiles meet large weights, all lanes transform, then share out the 36 products, so that each weight
+ * - together: where few tiles meet large weights, all lanes transform, then share out the products, so that each weight
  *   is read once for all tiles and by one lane.
  *
  * Where outputs are written, they are in registers for the last time: bias and ReLU, the moments that a batch norm behind
@@ -39,12 +39,12 @@ static dirac__tiling make_tiling(int64_t n, const int64_t source[3], const int64
     return t;
 }
 
-dirac__tiling KERNEL(tiling_forward)(const dirac__convolution *s)
+dirac__tiling WINOGRAD(tiling_forward)(const dirac__convolution *s)
 {
     return make_tiling(s->n, s->in, s->out, s->before[1], s->before[2]);
 }
 
-dirac__tiling KERNEL(tiling_backward)(const dirac__convolution *s)
+dirac__tiling WINOGRAD(tiling_backward)(const dirac__convolution *s)
 {
     return make_tiling(s->n, s->out, s->in, 2 - s->before[1], 2 - s->before[2]);
 }
@@ -95,7 +95,7 @@ static int64_t group_count(const cut *c, int64_t tiles)
 /* Floats of V and M for so many tiles. */
 static int64_t room(int64_t tiles, int64_t summed, int64_t written)
 {
-    return KERNEL(winograd_inputs_size)(tiles, summed) + KERNEL(winograd_products_size)(tiles, written);
+    return WINOGRAD(inputs_size)(tiles, summed) + WINOGRAD(products_size)(tiles, written);
 }
 
 /* Whatever the number of images up to the planned one, which decides between apart and together. */
@@ -109,9 +109,9 @@ static int64_t product_room(int64_t summed, int64_t written, int64_t tiles, int6
     return at_least(apart, together) + groups * dirac__group_floats(written);
 }
 
-size_t KERNEL(winograd_scratch)(const dirac__convolution *s, int32_t lanes)
+static size_t scratch_floats(const dirac__convolution *s, int32_t lanes)
 {
-    const dirac__tiling forward = KERNEL(tiling_forward)(s), backward = KERNEL(tiling_backward)(s);
+    const dirac__tiling forward = WINOGRAD(tiling_forward)(s), backward = WINOGRAD(tiling_backward)(s);
     return (size_t)at_least(product_room(s->ci, s->co, forward.count, lanes),
                             product_room(s->co, s->ci, backward.count, lanes));
 }
@@ -137,13 +137,13 @@ static void run_block(void *argument, int64_t block, int32_t lane)
     const product_job *job = argument;
     const int64_t t0 = share(job->tiling.count, job->cut.blocks, block);
     const int64_t count = share(job->tiling.count, job->cut.blocks, block + 1) - t0;
-    const dirac__point_order order = KERNEL(winograd_order)(count, job->summed);
-    const int64_t m_stride = KERNEL(winograd_products_size)(count, job->written) / WINOGRAD_POINTS;
+    const dirac__point_order order = WINOGRAD(order)(count, job->summed);
+    const int64_t m_stride = WINOGRAD(products_size)(count, job->written) / WINOGRAD_POINTS;
     float *v = job->scratch + (int64_t)lane * room(job->cut.most, job->summed, job->written);
-    float *m = v + KERNEL(winograd_inputs_size)(count, job->summed);
-    KERNEL(winograd_inputs)(v, &order, 0, job->x, job->activation, job->zero, job->summed, &job->tiling, t0, count);
+    float *m = v + WINOGRAD(inputs_size)(count, job->summed);
+    WINOGRAD(inputs)(v, &order, 0, job->x, job->activation, job->zero, job->summed, &job->tiling, t0, count);
     for (int64_t e = 0; e < WINOGRAD_POINTS; e++) {
-        KERNEL(winograd_multiply)(m + e * m_stride, v + e * order.point,
+        WINOGRAD(multiply)(m + e * m_stride, v + e * order.point,
                                   job->packed + e * matrix_stride(job->summed, job->written), count, job->summed,
                                   job->written, 0, panel_count(job->written));
     }
@@ -156,7 +156,7 @@ static void transform_group(void *argument, int64_t group, int32_t lane)
     const product_job *job = argument;
     const int64_t t0 = group * GROUP_TILES, count = at_most(GROUP_TILES, job->tiling.count - t0);
     (void)lane;
-    KERNEL(winograd_inputs)(job->v, &job->order, t0, job->x, job->activation, job->zero, job->summed, &job->tiling, t0,
+    WINOGRAD(inputs)(job->v, &job->order, t0, job->x, job->activation, job->zero, job->summed, &job->tiling, t0,
                             count);
 }
 
@@ -165,7 +165,7 @@ static void multiply_part(void *argument, int64_t task, int32_t lane)
     const product_job *job = argument;
     const int64_t e = task / job->parts, part = task % job->parts, panels = panel_count(job->written);
     (void)lane;
-    KERNEL(winograd_multiply)(job->m + e * job->m_stride, job->v + e * job->order.point,
+    WINOGRAD(multiply)(job->m + e * job->m_stride, job->v + e * job->order.point,
                               job->packed + e * matrix_stride(job->summed, job->written), job->tiling.count, job->summed,
                               job->written, share(panels, job->parts, part), share(panels, job->parts, part + 1));
 }
@@ -182,10 +182,10 @@ static void write_group(void *argument, int64_t group, int32_t lane)
 static void run_together(product_job *job, dirac__team *team)
 {
     const int64_t count = job->tiling.count, groups = group_count(&job->cut, count);
-    job->order = KERNEL(winograd_order)(count, job->summed);
-    job->m_stride = KERNEL(winograd_products_size)(count, job->written) / WINOGRAD_POINTS;
+    job->order = WINOGRAD(order)(count, job->summed);
+    job->m_stride = WINOGRAD(products_size)(count, job->written) / WINOGRAD_POINTS;
     job->v = job->scratch;
-    job->m = job->v + KERNEL(winograd_inputs_size)(count, job->summed);
+    job->m = job->v + WINOGRAD(inputs_size)(count, job->summed);
     job->parts = at_least(panel_count(job->written) / 4, 1);
     dirac__team_run(team, groups, transform_group, job);
     dirac__team_run(team, WINOGRAD_POINTS * job->parts, multiply_part, job);
@@ -215,35 +215,50 @@ static void run_product(product_job *job, dirac__team *team)
     finish_outputs(&job->out, group_count(&job->cut, count));
 }
 
-void KERNEL(winograd_forward)(float *y, const float *x, const dirac__activation *activation, const float *packed,
-                              const float *bias, int32_t relu, const dirac__moments *moments, float *scratch,
-                              const dirac__convolution *s, dirac__team *team)
+static void forward(float *y, const float *x, const dirac__activation *activation, const float *packed, const float *bias,
+                    int32_t relu, const dirac__moments *moments, float *scratch, const dirac__convolution *s,
+                    dirac__team *team)
 {
     product_job job = {.x = x, .activation = activation, .packed = packed, .scratch = scratch, .summed = s->ci,
-                       .written = s->co, .tiling = KERNEL(tiling_forward)(s),
+                       .written = s->co, .tiling = WINOGRAD(tiling_forward)(s),
                        .out = {.y = y, .bias = bias, .relu = relu, .moments = moments}};
     job.zero = packed + WINOGRAD_POINTS * matrix_stride(s->ci, s->co);
     run_product(&job, team);
 }
 
-void KERNEL(winograd_backward_data)(float *dx, const float *dy, const float *packed, const dirac__mask *mask,
-                                    float *scratch, const dirac__convolution *s, dirac__team *team)
+static void backward_data(float *dx, const float *dy, const float *packed, const dirac__mask *mask, float *scratch,
+                          const dirac__convolution *s, dirac__team *team)
 {
     product_job job = {.x = dy, .packed = packed, .scratch = scratch, .summed = s->co, .written = s->ci,
-                       .tiling = KERNEL(tiling_backward)(s), .out = {.y = dx, .mask = mask}};
+                       .tiling = WINOGRAD(tiling_backward)(s), .out = {.y = dx, .mask = mask}};
     job.zero = packed + WINOGRAD_POINTS * matrix_stride(s->co, s->ci);
     run_product(&job, team);
 }
 
-/* ---- where it is used ---- */
+/* ---- the table ---- */
 
-int32_t KERNEL(winograd_fits)(const dirac__convolution *s)
+static int32_t fits(const dirac__convolution *s)
 {
-    int32_t fits = s->groups == 1 && s->in[0] == 1 && s->kernel[0] == 1 && s->ci % DIRAC_LANES == 0 &&
-                   s->co % DIRAC_LANES == 0;
+    int32_t can = s->groups == 1 && s->in[0] == 1 && s->kernel[0] == 1 && s->ci % DIRAC_LANES == 0 &&
+                  s->co % DIRAC_LANES == 0;
     for (int d = 0; d < 3; d++) {
-        fits = fits && s->stride[d] == 1 && s->dilation[d] == 1 && (d == 0 || (s->kernel[d] == 3 && s->before[d] <= 2));
+        can = can && s->stride[d] == 1 && s->dilation[d] == 1 && (d == 0 || (s->kernel[d] == 3 && s->before[d] <= 2));
     }
-    /* The transformed weights are four times as many: they must be used often enough. */
-    return fits && s->n * tiles_over(s->out[1]) * tiles_over(s->out[2]) >= 16;
+    return can;
 }
+
+extern const dirac__winograd WINOGRAD(table);
+
+const dirac__winograd WINOGRAD(table) = {
+    .out = WINOGRAD_OUT,
+    .fits = fits,
+    .packed = WINOGRAD(packed),
+    .pack = WINOGRAD(pack),
+    .packed_transposed = WINOGRAD(packed_transposed),
+    .pack_transposed = WINOGRAD(pack_transposed),
+    .scratch = scratch_floats,
+    .forward = forward,
+    .backward_data = backward_data,
+    .weight_scratch = WINOGRAD(weight_scratch),
+    .backward_weight = WINOGRAD(backward_weight),
+};

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Winograd's input transform V = B' x B (winograd.h) for blocks of tiles, one vector of channels at a time: columns first,
- * into a 6x6 buffer that stays in the first-level cache, then rows.
+ * into a buffer that stays in the first-level cache, then rows.
  *
  * x may be read as max(scale x + shift, 0), so that a batch norm and ReLU before the convolution need no array of their own.
  * Padding is zero behind that map, not before it.
@@ -91,7 +91,7 @@ static ALWAYS_INLINE void transform_tile(int active, int whole, float *v, const 
     }
 }
 
-void KERNEL(winograd_inputs)(float *v, const dirac__point_order *order, int64_t first, const float *x,
+void WINOGRAD(inputs)(float *v, const dirac__point_order *order, int64_t first, const float *x,
                              const dirac__activation *activation, const float *zero, int64_t channels,
                              const dirac__tiling *tiling, int64_t t0, int64_t count)
 {

@@ -16,12 +16,12 @@ static size_t packed_size(int64_t summed, int64_t written)
     return (size + 16) * WINOGRAD_POINTS + (size_t)summed; /* matrices, and zeros */
 }
 
-size_t KERNEL(winograd_packed)(const dirac__convolution *s)
+size_t WINOGRAD(packed)(const dirac__convolution *s)
 {
     return packed_size(s->ci, s->co);
 }
 
-size_t KERNEL(winograd_packed_transposed)(const dirac__convolution *s)
+size_t WINOGRAD(packed_transposed)(const dirac__convolution *s)
 {
     return packed_size(s->co, s->ci);
 }
@@ -58,7 +58,7 @@ static void pack_panel(void *argument, int64_t p, int32_t lane)
     for (int64_t k = 0; k < job->summed; k++) {
         for (int64_t j = 0; j < width; j += DIRAC_LANES) {
             float *to = job->packed + p * PANEL * job->summed + k * width + j;
-            vec taps[9], middle[3][6];
+            vec taps[9], middle[3][WINOGRAD_IN];
             load_taps(taps, job, k, p * PANEL + j, at_most(channels - j, DIRAC_LANES));
             for (int x = 0; x < 3; x++) {
                 const vec column[3] = {taps[x], taps[3 + x], taps[6 + x]};
@@ -66,7 +66,7 @@ static void pack_panel(void *argument, int64_t p, int32_t lane)
             }
             for (int i = 0; i < WINOGRAD_IN; i++) {
                 const vec row[3] = {middle[0][i], middle[1][i], middle[2][i]};
-                vec out[6];
+                vec out[WINOGRAD_IN];
                 weight_transform(out, row);
                 for (int x = 0; x < WINOGRAD_IN; x++) {
                     vec_store(to + (i * WINOGRAD_IN + x) * stride, out[x]);
@@ -83,14 +83,14 @@ static void pack(pack_job *job, dirac__team *team)
            (size_t)job->summed * sizeof(float));
 }
 
-void KERNEL(winograd_pack)(float *packed, const float *w, const float *scale, const float *delta,
+void WINOGRAD(pack)(float *packed, const float *w, const float *scale, const float *delta,
                            const dirac__convolution *s, dirac__team *team)
 {
     pack_job job = {w, scale, delta, packed, s->ci, s->co, s->ci, s->co, 0};
     pack(&job, team);
 }
 
-void KERNEL(winograd_pack_transposed)(float *packed, const float *w, const float *scale, const float *delta,
+void WINOGRAD(pack_transposed)(float *packed, const float *w, const float *scale, const float *delta,
                                       const dirac__convolution *s, dirac__team *team)
 {
     pack_job job = {w, scale, delta, packed, s->ci, s->co, s->co, s->ci, 1};

@@ -15,18 +15,18 @@ static int64_t whole_blocks(int64_t tiles)
     return (tiles + TILE_ROWS - 1) / TILE_ROWS * TILE_ROWS;
 }
 
-dirac__point_order KERNEL(winograd_order)(int64_t tiles, int64_t channels)
+dirac__point_order WINOGRAD(order)(int64_t tiles, int64_t channels)
 {
     return (dirac__point_order){.point = whole_blocks(tiles) * channels + LINE, .block = TILE_ROWS * channels,
                                 .tile = DIRAC_LANES, .channel = TILE_ROWS * DIRAC_LANES};
 }
 
-int64_t KERNEL(winograd_inputs_size)(int64_t tiles, int64_t channels)
+int64_t WINOGRAD(inputs_size)(int64_t tiles, int64_t channels)
 {
     return WINOGRAD_POINTS * (whole_blocks(tiles) * channels + LINE);
 }
 
-int64_t KERNEL(winograd_products_size)(int64_t tiles, int64_t channels)
+int64_t WINOGRAD(products_size)(int64_t tiles, int64_t channels)
 {
     return WINOGRAD_POINTS * (tiles * padded_channels(channels) + LINE);
 }
@@ -88,7 +88,7 @@ DIRAC__HEIGHTS(TILE_ROWS, ROWS_INSTANCE)
 #define ROWS_ENTRY(m) {rows_##m##_1, rows_##m##_2},
 static rows_function *const rows_functions[TILE_ROWS][2] = {DIRAC__HEIGHTS(TILE_ROWS, ROWS_ENTRY)};
 
-void KERNEL(winograd_multiply)(float *m, const float *v, const float *u, int64_t tiles, int64_t summed, int64_t written,
+void WINOGRAD(multiply)(float *m, const float *v, const float *u, int64_t tiles, int64_t summed, int64_t written,
                                int64_t p0, int64_t p1)
 {
     for (int64_t p = p0; p < p1; p++) {

@@ -7,7 +7,7 @@
  * A block of tiles is turned into V [k][e][t][LANES], k blocks of input channels, and D [panel][e][t][width]; the products
  * S [panel][k][e][LANES][width] add up over blocks and are turned back into 3x3 filters at the end. Work is cut by shape
  * alone: small S apart, every part of the tiles with blocks, V, D and S of its own; large S together, all lanes first
- * transforming a block, then sharing out the pairs (panel, k), of which S stays in the caches for all 36 points. An element's
+ * transforming a block, then sharing out the pairs (panel, k), of which S stays in the caches for all points. An element's
  * sum is one float sum a block, in the order of the tiles: it errs by at most (tiles of a block + blocks + parts) roundings.
  *
  * dy may be corrected (dirac__correction) where it is read: tiles of dy do not overlap, so that is done once and in place.
@@ -78,13 +78,13 @@ static int64_t part_count(int64_t ci, int64_t co, int64_t tiles)
     return is_large(ci, co) ? 1 : at_most(MOST_PARTS, at_least(tiles / 16, 1));
 }
 
-size_t KERNEL(winograd_weight_scratch)(const dirac__convolution *s, int32_t lanes)
+size_t WINOGRAD(weight_scratch)(const dirac__convolution *s, int32_t lanes)
 {
     size_t sums;
     if (!dirac__multiply((size_t)padded_channels(s->co), (size_t)s->ci, &sums) || sums > SIZE_MAX / 4096) {
         return SIZE_MAX;
     }
-    const dirac__tiling tiling = KERNEL(tiling_forward)(s);
+    const dirac__tiling tiling = WINOGRAD(tiling_forward)(s);
     const int64_t tiles = at_most(block_tiles(s->ci, s->co), tiling.count);
     const int64_t sets = is_large(s->ci, s->co) ? 1 : lanes;
     return (size_t)(sets * (v_floats(tiles, s->ci) + d_floats(tiles, s->co)) +
@@ -157,7 +157,7 @@ static void transform_tiles(const weight_job *job, const block *to, int64_t t0, 
     const dirac__point_order order = {.point = to->v_point, .block = TILE_ROWS * DIRAC_LANES, .tile = DIRAC_LANES,
                                       .channel = to->v_channel};
     dirac__tile_place place = place_of(&job->inputs, t0 + from);
-    KERNEL(winograd_inputs)(to->v, &order, from, job->x, job->activation, job->zero, job->ci, &job->inputs, t0 + from,
+    WINOGRAD(inputs)(to->v, &order, from, job->x, job->activation, job->zero, job->ci, &job->inputs, t0 + from,
                             count);
     for (int64_t t = from; t < from + count; t++, next_place(&place, &job->inputs)) {
         const int whole = (place.row + 1) * WINOGRAD_OUT <= job->inputs.target[0] &&
@@ -358,12 +358,12 @@ static void run_together(weight_job *job, dirac__team *team)
     }
 }
 
-void KERNEL(winograd_backward_weight)(float *g, const float *x, const dirac__activation *activation, float *dy,
+void WINOGRAD(backward_weight)(float *g, const float *x, const dirac__activation *activation, float *dy,
                                       const dirac__correction *correction, float *scratch, const dirac__convolution *s,
                                       dirac__team *team)
 {
     weight_job job = {.x = x, .activation = activation, .dy = dy, .correction = correction, .g = g, .ci = s->ci,
-                      .co = s->co, .inputs = KERNEL(tiling_forward)(s)};
+                      .co = s->co, .inputs = WINOGRAD(tiling_forward)(s)};
     const int64_t channels = at_least(s->ci, s->co);
     float *zero = scratch;
     if (job.inputs.count == 0) {

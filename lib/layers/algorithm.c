@@ -1,127 +1,91 @@
 /* SPDX-License-Identifier: MIT */
-/* Direct convolution, and Winograd's F(4x4, 3x3) where it fits. */
+/*
+ * Direct convolution, and Winograd's F(4x4, 3x3) and F(2x2, 3x3) where they fit and pay.
+ *
+ * What an algorithm costs for a pair of channels: its products, and its weights, of which each costs as much to bring from
+ * memory as READING products:
+ *
+ *     direct  9 (n h w + READING)     F(m x m)  (m+2)^2 (n tiles + READING)
+ *
+ * So F(4x4) serves large maps and batches, F(2x2) single images' small maps, and direct sums where a map is so small that
+ * only weights count.
+ */
 #include "layers/algorithm.h"
 
-/* ---- direct ---- */
+#define READING 8
 
-static size_t direct_packed(const dirac__kernels *k, const dirac__convolution *s, bool transposed)
+static int64_t winograd_cost(const dirac__winograd *w, const dirac__convolution *s)
 {
-    return transposed ? k->conv_packed_transposed(s) : k->conv_packed(s);
+    const int64_t in = w->out + 2, high = (s->out[1] + w->out - 1) / w->out, wide = (s->out[2] + w->out - 1) / w->out;
+    return in * in * (s->n * high * wide + READING);
 }
 
-static void direct_pack(const dirac__kernels *k, float *packed, const float *w, const float *scale, const float *delta,
-                        const dirac__convolution *s, bool transposed, dirac__team *team)
+dirac__algorithm dirac__algorithm_choose(const dirac__kernels *kernels, const dirac__convolution *s, bool strict)
 {
-    (transposed ? k->conv_pack_transposed : k->conv_pack)(packed, w, scale, delta, s, team);
+    dirac__algorithm a = {kernels, NULL};
+    const dirac__winograd *const list[] = {kernels->winograd4, kernels->winograd2};
+    int64_t least = 9 * (s->n * s->out[1] * s->out[2] + READING);
+    for (int i = 0; i < 2 && !strict; i++) {
+        if (list[i]->fits(s) && winograd_cost(list[i], s) < least) {
+            least = winograd_cost(list[i], s);
+            a.winograd = list[i];
+        }
+    }
+    return a;
 }
 
-static size_t direct_scratch(const dirac__kernels *k, const dirac__convolution *s, int32_t lanes)
+size_t dirac__algorithm_packed(dirac__algorithm a, const dirac__convolution *s, bool transposed)
 {
-    (void)k;
-    (void)s;
-    (void)lanes;
-    return 0;
+    if (a.winograd != NULL)
+        return transposed ? a.winograd->packed_transposed(s) : a.winograd->packed(s);
+    return transposed ? a.kernels->conv_packed_transposed(s) : a.kernels->conv_packed(s);
 }
 
-static void direct_forward(const dirac__kernels *k, float *y, const float *x, const dirac__activation *activation,
-                           const float *packed, const float *bias, int32_t relu, const dirac__moments *moments,
-                           float *scratch, const dirac__convolution *s, dirac__team *team)
+void dirac__algorithm_pack(dirac__algorithm a, float *packed, const float *w, const float *scale, const float *delta,
+                           const dirac__convolution *s, bool transposed, dirac__team *team)
 {
-    (void)activation;
-    (void)moments;
-    (void)scratch;
-    k->conv_forward(y, x, packed, bias, relu, s, team);
+    if (a.winograd != NULL)
+        (transposed ? a.winograd->pack_transposed : a.winograd->pack)(packed, w, scale, delta, s, team);
+    else
+        (transposed ? a.kernels->conv_pack_transposed : a.kernels->conv_pack)(packed, w, scale, delta, s, team);
 }
 
-static void direct_backward_data(const dirac__kernels *k, float *dx, const float *dy, const float *packed,
-                                 const dirac__mask *mask, float *scratch, const dirac__convolution *s, dirac__team *team)
+size_t dirac__algorithm_scratch(dirac__algorithm a, const dirac__convolution *s, int32_t lanes)
 {
-    (void)mask;
-    (void)scratch;
-    k->conv_backward_data(dx, dy, packed, s, team);
+    return a.winograd != NULL ? a.winograd->scratch(s, lanes) : 0;
 }
 
-static size_t direct_weight_scratch(const dirac__kernels *k, const dirac__convolution *s, int32_t lanes)
+void dirac__algorithm_forward(dirac__algorithm a, float *y, const float *x, const dirac__activation *activation,
+                              const float *packed, const float *bias, int32_t relu, const dirac__moments *moments,
+                              float *scratch, const dirac__convolution *s, dirac__team *team)
 {
-    (void)lanes;
-    return k->conv_weight_scratch(s);
+    if (a.winograd != NULL)
+        a.winograd->forward(y, x, activation, packed, bias, relu, moments, scratch, s, team);
+    else
+        a.kernels->conv_forward(y, x, packed, bias, relu, s, team);
 }
 
-static void direct_backward_weight(const dirac__kernels *k, float *g, const float *x, const dirac__activation *activation,
-                                   float *dy, const dirac__correction *correction, float *scratch,
-                                   const dirac__convolution *s, dirac__team *team)
+void dirac__algorithm_backward_data(dirac__algorithm a, float *dx, const float *dy, const float *packed,
+                                    const dirac__mask *mask, float *scratch, const dirac__convolution *s,
+                                    dirac__team *team)
 {
-    (void)activation;
-    (void)correction;
-    k->conv_backward_weight(g, x, dy, scratch, s, team);
+    if (a.winograd != NULL)
+        a.winograd->backward_data(dx, dy, packed, mask, scratch, s, team);
+    else
+        a.kernels->conv_backward_data(dx, dy, packed, s, team);
 }
 
-static const dirac__algorithm direct = {"direct",
-                                        false,
-                                        direct_packed,
-                                        direct_pack,
-                                        direct_scratch,
-                                        direct_forward,
-                                        direct_backward_data,
-                                        direct_weight_scratch,
-                                        direct_backward_weight};
-
-/* ---- Winograd ---- */
-
-static size_t winograd_packed(const dirac__kernels *k, const dirac__convolution *s, bool transposed)
+size_t dirac__algorithm_weight_scratch(dirac__algorithm a, const dirac__convolution *s, int32_t lanes)
 {
-    return transposed ? k->winograd_packed_transposed(s) : k->winograd_packed(s);
+    return a.winograd != NULL ? a.winograd->weight_scratch(s, lanes) : a.kernels->conv_weight_scratch(s);
 }
 
-static void winograd_pack(const dirac__kernels *k, float *packed, const float *w, const float *scale,
-                          const float *delta, const dirac__convolution *s, bool transposed, dirac__team *team)
+void dirac__algorithm_backward_weight(dirac__algorithm a, float *g, const float *x, const dirac__activation *activation,
+                                      float *dy, const dirac__correction *correction, float *scratch,
+                                      const dirac__convolution *s, dirac__team *team)
 {
-    (transposed ? k->winograd_pack_transposed : k->winograd_pack)(packed, w, scale, delta, s, team);
-}
-
-static size_t winograd_scratch(const dirac__kernels *k, const dirac__convolution *s, int32_t lanes)
-{
-    return k->winograd_scratch(s, lanes);
-}
-
-static void winograd_forward(const dirac__kernels *k, float *y, const float *x, const dirac__activation *activation,
-                             const float *packed, const float *bias, int32_t relu, const dirac__moments *moments,
-                             float *scratch, const dirac__convolution *s, dirac__team *team)
-{
-    k->winograd_forward(y, x, activation, packed, bias, relu, moments, scratch, s, team);
-}
-
-static void winograd_backward_data(const dirac__kernels *k, float *dx, const float *dy, const float *packed,
-                                   const dirac__mask *mask, float *scratch, const dirac__convolution *s,
-                                   dirac__team *team)
-{
-    k->winograd_backward_data(dx, dy, packed, mask, scratch, s, team);
-}
-
-static size_t winograd_weight_scratch(const dirac__kernels *k, const dirac__convolution *s, int32_t lanes)
-{
-    return k->winograd_weight_scratch(s, lanes);
-}
-
-static void winograd_backward_weight(const dirac__kernels *k, float *g, const float *x,
-                                     const dirac__activation *activation, float *dy, const dirac__correction *correction,
-                                     float *scratch, const dirac__convolution *s, dirac__team *team)
-{
-    k->winograd_backward_weight(g, x, activation, dy, correction, scratch, s, team);
-}
-
-static const dirac__algorithm winograd = {"winograd",
-                                          true,
-                                          winograd_packed,
-                                          winograd_pack,
-                                          winograd_scratch,
-                                          winograd_forward,
-                                          winograd_backward_data,
-                                          winograd_weight_scratch,
-                                          winograd_backward_weight};
-
-const dirac__algorithm *dirac__algorithm_choose(const dirac__kernels *kernels, const dirac__convolution *shape,
-                                                bool strict)
-{
-    return !strict && kernels->winograd_fits(shape) ? &winograd : &direct;
+    if (a.winograd != NULL)
+        a.winograd->backward_weight(g, x, activation, dy, correction, scratch, s, team);
+    else
+        a.kernels->conv_backward_weight(g, x, dy, scratch, s, team);
 }

@@ -11,26 +11,34 @@
 
 #include "kernels/kernels.h"
 
-/* Sizes are in floats; `scratch` is needed during one call. Pointers and meanings as in kernels.h. */
 typedef struct dirac__algorithm {
-    const char *name;
-    bool joins_norms; /* activation, moments, mask and correction may be given; NULL otherwise */
-    size_t (*packed)(const dirac__kernels *, const dirac__convolution *, bool transposed);
-    void (*pack)(const dirac__kernels *, float *packed, const float *w, const float *scale, const float *delta,
-                 const dirac__convolution *, bool transposed, dirac__team *);
-    size_t (*product_scratch)(const dirac__kernels *, const dirac__convolution *, int32_t lanes);
-    void (*forward)(const dirac__kernels *, float *y, const float *x, const dirac__activation *, const float *packed,
-                    const float *bias, int32_t relu, const dirac__moments *, float *scratch, const dirac__convolution *,
-                    dirac__team *);
-    void (*backward_data)(const dirac__kernels *, float *dx, const float *dy, const float *packed, const dirac__mask *,
-                          float *scratch, const dirac__convolution *, dirac__team *);
-    size_t (*weight_scratch)(const dirac__kernels *, const dirac__convolution *, int32_t lanes);
-    void (*backward_weight)(const dirac__kernels *, float *g, const float *x, const dirac__activation *, float *dy,
-                            const dirac__correction *, float *scratch, const dirac__convolution *, dirac__team *);
+    const dirac__kernels *kernels;
+    const dirac__winograd *winograd; /* NULL: direct */
 } dirac__algorithm;
 
 /* The algorithm for a convolution whose n is the session's batch. */
-const dirac__algorithm *dirac__algorithm_choose(const dirac__kernels *kernels, const dirac__convolution *shape,
-                                                bool strict);
+dirac__algorithm dirac__algorithm_choose(const dirac__kernels *kernels, const dirac__convolution *shape, bool strict);
+
+/* Whether activation, moments, mask and correction may be given; NULL otherwise. */
+static inline bool dirac__algorithm_joins_norms(dirac__algorithm a)
+{
+    return a.winograd != NULL;
+}
+
+/* Sizes are in floats; `scratch` is needed during one call. Pointers and meanings as in kernels.h. */
+size_t dirac__algorithm_packed(dirac__algorithm a, const dirac__convolution *shape, bool transposed);
+void dirac__algorithm_pack(dirac__algorithm a, float *packed, const float *w, const float *scale, const float *delta,
+                           const dirac__convolution *shape, bool transposed, dirac__team *team);
+size_t dirac__algorithm_scratch(dirac__algorithm a, const dirac__convolution *shape, int32_t lanes);
+void dirac__algorithm_forward(dirac__algorithm a, float *y, const float *x, const dirac__activation *activation,
+                              const float *packed, const float *bias, int32_t relu, const dirac__moments *moments,
+                              float *scratch, const dirac__convolution *shape, dirac__team *team);
+void dirac__algorithm_backward_data(dirac__algorithm a, float *dx, const float *dy, const float *packed,
+                                    const dirac__mask *mask, float *scratch, const dirac__convolution *shape,
+                                    dirac__team *team);
+size_t dirac__algorithm_weight_scratch(dirac__algorithm a, const dirac__convolution *shape, int32_t lanes);
+void dirac__algorithm_backward_weight(dirac__algorithm a, float *g, const float *x, const dirac__activation *activation,
+                                      float *dy, const dirac__correction *correction, float *scratch,
+                                      const dirac__convolution *shape, dirac__team *team);
 
 #endif

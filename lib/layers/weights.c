@@ -98,20 +98,20 @@ static bool training_room(size_t *scratch, const dirac__layer_plan *plan, const 
 {
     const dirac__kernels *k = plan->kernels;
     const dirac__convolution *g = &w->geometry;
-    const dirac__algorithm *a = dirac__algorithm_choose(k, g, plan->strict);
-    const size_t product = a->product_scratch(k, g, plan->lanes);
+    const dirac__algorithm a = dirac__algorithm_choose(k, g, plan->strict);
+    const size_t product = dirac__algorithm_scratch(a, g, plan->lanes);
     const size_t o = channels_out(w);
     size_t forward = 0, data = 0, weight = 0, bias = 0;
     bool fits =
-        dirac__room(&forward, a->packed(k, g, false), sizeof(float)) &&
+        dirac__room(&forward, dirac__algorithm_packed(a, g, false), sizeof(float)) &&
         dirac__room(&forward, product, sizeof(float)) &&
-        dirac__room(&data, a->packed(k, g, true), sizeof(float)) &&
+        dirac__room(&data, dirac__algorithm_packed(a, g, true), sizeof(float)) &&
         dirac__room(&data, product, sizeof(float)) &&
         dirac__room(&weight, dirac__weights_count(w), sizeof(float)) &&
-        dirac__room(&weight, a->weight_scratch(k, g, plan->lanes), sizeof(float)) &&
+        dirac__room(&weight, dirac__algorithm_weight_scratch(a, g, plan->lanes), sizeof(float)) &&
         dirac__room(&bias, o, sizeof(float)) &&
         dirac__room(&bias, k->channel_scratch((int64_t)rows_out(w), (int64_t)o), sizeof(float));
-    *scratch = largest(largest(forward, data), largest(weight, w->bias >= 0 || a->joins_norms ? bias : 0));
+    *scratch = largest(largest(forward, data), largest(weight, w->bias >= 0 || dirac__algorithm_joins_norms(a) ? bias : 0));
     return fits;
 }
 
@@ -120,17 +120,18 @@ static int32_t plan_memory(dirac__layer_plan *plan, const dirac__weights *w)
     bool fits = true;
     if (plan->training) {
         plan->keeps_input = true;
-        plan->joins_norms = dirac__algorithm_choose(plan->kernels, &w->geometry, plan->strict)->joins_norms;
+        plan->joins_norms = dirac__algorithm_joins_norms(
+            dirac__algorithm_choose(plan->kernels, &w->geometry, plan->strict));
         fits = training_room(&plan->scratch, plan, w) && dirac__weights_coefficients_room(&plan->saved, w);
     } else {
         /* the coefficients only live while `prepare` runs; they are few */
         const dirac__kernels *k = plan->kernels;
-        const dirac__algorithm *a = dirac__algorithm_choose(k, &w->geometry, plan->strict);
+        const dirac__algorithm a = dirac__algorithm_choose(k, &w->geometry, plan->strict);
         dirac__convolution pass = w->geometry;
         pass.n = plan->images;
-        fits = dirac__room(&plan->prepared, a->packed(k, &pass, false), sizeof(float)) &&
+        fits = dirac__room(&plan->prepared, dirac__algorithm_packed(a, &pass, false), sizeof(float)) &&
                dirac__weights_coefficients_room(&plan->prepared, w) &&
-               dirac__room(&plan->scratch, a->product_scratch(k, &pass, plan->lanes), sizeof(float));
+               dirac__room(&plan->scratch, dirac__algorithm_scratch(a, &pass, plan->lanes), sizeof(float));
     }
     return fits ? DIRAC_OK : dirac__fail_room(plan, "computing it");
 }
@@ -157,7 +158,7 @@ int32_t dirac__weights_plan(dirac__layer_plan *plan, const dirac__weights *w)
 /* ---- forward ---- */
 
 /* The plan's choice, whatever n this call has. */
-static const dirac__algorithm *choose(const dirac__pass *pass, const dirac__weights *w)
+static dirac__algorithm choose(const dirac__pass *pass, const dirac__weights *w)
 {
     dirac__convolution planned = w->geometry;
     planned.n = pass->batch;
@@ -197,10 +198,10 @@ static dirac__coefficients saved_coefficients(const dirac__pass *pass, const dir
 void dirac__weights_prepare(const dirac__pass *pass, const dirac__weights *w, void *prepared)
 {
     unsigned char *at = prepared;
-    const dirac__algorithm *a = choose(pass, w);
-    float *packed = dirac__take(&at, a->packed(pass->kernels, &w->geometry, false), sizeof(float));
+    const dirac__algorithm a = choose(pass, w);
+    float *packed = dirac__take(&at, dirac__algorithm_packed(a, &w->geometry, false), sizeof(float));
     const dirac__coefficients c = dirac__weights_coefficients(pass, w, &at);
-    a->pack(pass->kernels, packed, pass->parameters[0], c.scale, c.delta, &w->geometry, false, pass->team);
+    dirac__algorithm_pack(a, packed, pass->parameters[0], c.scale, c.delta, &w->geometry, false, pass->team);
 }
 
 /* What x is read through, where a batch norm and its ReLU stand before. */
@@ -212,21 +213,20 @@ static dirac__activation activation_of(const dirac__pass *pass)
 
 void dirac__weights_forward(const dirac__pass *pass, const dirac__weights *w)
 {
-    const dirac__algorithm *a = choose(pass, w);
-    const dirac__kernels *k = pass->kernels;
+    const dirac__algorithm a = choose(pass, w);
     const float *packed = pass->prepared;
     unsigned char *at = pass->scratch;
     if (pass->training) {
         unsigned char *saved = pass->saved;
         const dirac__coefficients c = dirac__weights_coefficients(pass, w, &saved);
-        float *now = dirac__take(&at, a->packed(k, &w->geometry, false), sizeof(float));
-        a->pack(k, now, pass->parameters[0], c.scale, c.delta, &w->geometry, false, pass->team);
+        float *now = dirac__take(&at, dirac__algorithm_packed(a, &w->geometry, false), sizeof(float));
+        dirac__algorithm_pack(a, now, pass->parameters[0], c.scale, c.delta, &w->geometry, false, pass->team);
         packed = now;
     }
     const dirac__activation activation = activation_of(pass);
     const dirac__moments moments = {pass->behind != NULL ? pass->behind->mean : NULL,
                                     pass->behind != NULL ? pass->behind->var : NULL};
-    a->forward(k, pass->y, pass->x[0], pass->before != NULL ? &activation : NULL, packed,
+    dirac__algorithm_forward(a, pass->y, pass->x[0], pass->before != NULL ? &activation : NULL, packed,
                w->bias >= 0 ? pass->parameters[w->bias] : NULL, pass->relu,
                pass->behind != NULL && pass->behind->gathered ? &moments : NULL, (float *)at, &w->geometry, pass->team);
 }
@@ -268,14 +268,14 @@ static void backward_data(const dirac__pass *pass, const dirac__weights *w)
 {
     unsigned char *at = pass->scratch;
     const dirac__coefficients c = saved_coefficients(pass, w);
-    const dirac__algorithm *a = choose(pass, w);
-    float *packed = dirac__take(&at, a->packed(pass->kernels, &w->geometry, true), sizeof(float));
-    a->pack(pass->kernels, packed, pass->parameters[0], c.scale, c.delta, &w->geometry, true, pass->team);
+    const dirac__algorithm a = choose(pass, w);
+    float *packed = dirac__take(&at, dirac__algorithm_packed(a, &w->geometry, true), sizeof(float));
+    dirac__algorithm_pack(a, packed, pass->parameters[0], c.scale, c.delta, &w->geometry, true, pass->team);
     const dirac__norm *n = pass->before;
     dirac__mask mask;
     if (n != NULL)
         mask = (dirac__mask){pass->x[0], n->scale, n->shift, n->mean, n->sum, n->product};
-    a->backward_data(pass->kernels, pass->dx[0], pass->dy, packed, n != NULL ? &mask : NULL, (float *)at, &w->geometry,
+    dirac__algorithm_backward_data(a, pass->dx[0], pass->dy, packed, n != NULL ? &mask : NULL, (float *)at, &w->geometry,
                      pass->team);
 }
 
@@ -294,7 +294,7 @@ static void backward_weight(const dirac__pass *pass, const dirac__weights *w, co
     unsigned char *at = pass->scratch;
     const dirac__activation activation = activation_of(pass);
     float *g = dirac__take(&at, dirac__weights_count(w), sizeof(float));
-    choose(pass, w)->backward_weight(pass->kernels, g, pass->x[0], pass->before != NULL ? &activation : NULL, pass->dy,
+    dirac__algorithm_backward_weight(choose(pass, w), g, pass->x[0], pass->before != NULL ? &activation : NULL, pass->dy,
                                      correction, (float *)at, &w->geometry, pass->team);
     dirac__weights_collect(pass, w, g, saved_coefficients(pass, w).norm);
 }

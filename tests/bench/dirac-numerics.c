@@ -49,7 +49,8 @@ static float *last(const dirac__kernels *k, const float *x, int64_t n, int64_t c
     return out;
 }
 
-static void line(const dirac__kernels *k, const dirac__convolution *s, int winograd)
+/* winograd: NULL for direct sums. */
+static void line(const dirac__kernels *k, const dirac__convolution *s, const dirac__winograd *winograd)
 {
     const int64_t in = s->in[1] * s->in[2], out = s->out[1] * s->out[2];
     const size_t nx = (size_t)(s->n * s->ci * in), ny = (size_t)(s->n * s->co * out), nw = (size_t)(s->co * s->ci * 9);
@@ -57,17 +58,17 @@ static void line(const dirac__kernels *k, const dirac__convolution *s, int winog
     float *x = normal(nx, "x", 1), *dy = normal(ny, "dy", 0), *w = normal(nw, "w", 0);
     float *xl = last(k, x, s->n, s->ci, in), *dyl = last(k, dy, s->n, s->co, out);
     float *result = get(most * sizeof *result), *first = get(most * sizeof *first);
-    float *packed = get((k->winograd_packed(s) + k->winograd_packed_transposed(s) + k->conv_packed(s) +
+    float *packed = get((k->winograd4->packed(s) + k->winograd4->packed_transposed(s) + k->conv_packed(s) +
                          k->conv_packed_transposed(s)) * sizeof *packed);
-    float *scratch = get((k->winograd_scratch(s, 1) + k->winograd_weight_scratch(s, 1) + k->conv_weight_scratch(s)) *
+    float *scratch = get((k->winograd4->scratch(s, 1) + k->winograd2->scratch(s, 1) + k->winograd4->weight_scratch(s, 1) + k->winograd2->weight_scratch(s, 1) + k->conv_weight_scratch(s)) *
                          sizeof *scratch);
     twin_number *what = get(nw * sizeof *what), *want = get(most * sizeof *want);
     twin_effective(what, w, NULL, NULL, s);
-    printf("| %s | %lld channels, %lldx%lld, n %lld |", winograd ? "Winograd F(4x4)" : "direct", (long long)s->ci,
+    printf("| %s | %lld channels, %lldx%lld, n %lld |", winograd == NULL ? "direct" : winograd->out == 4 ? "Winograd F(4x4)" : "Winograd F(2x2)", (long long)s->ci,
            (long long)s->in[1], (long long)s->in[2], (long long)s->n);
     if (winograd) {
-        k->winograd_pack(packed, w, NULL, NULL, s, NULL);
-        k->winograd_forward(result, xl, NULL, packed, NULL, 0, NULL, scratch, s, NULL);
+        winograd->pack(packed, w, NULL, NULL, s, NULL);
+        winograd->forward(result, xl, NULL, packed, NULL, 0, NULL, scratch, s, NULL);
     } else {
         k->conv_pack(packed, w, NULL, NULL, s, NULL);
         k->conv_forward(result, xl, packed, NULL, 0, s, NULL);
@@ -76,8 +77,8 @@ static void line(const dirac__kernels *k, const dirac__convolution *s, int winog
     twin_forward(want, x, what, NULL, s);
     report(first, want, ny);
     if (winograd) {
-        k->winograd_pack_transposed(packed, w, NULL, NULL, s, NULL);
-        k->winograd_backward_data(result, dyl, packed, NULL, scratch, s, NULL);
+        winograd->pack_transposed(packed, w, NULL, NULL, s, NULL);
+        winograd->backward_data(result, dyl, packed, NULL, scratch, s, NULL);
     } else {
         k->conv_pack_transposed(packed, w, NULL, NULL, s, NULL);
         k->conv_backward_data(result, dyl, packed, s, NULL);
@@ -86,7 +87,7 @@ static void line(const dirac__kernels *k, const dirac__convolution *s, int winog
     twin_backward_data(want, dy, what, s);
     report(first, want, nx);
     if (winograd)
-        k->winograd_backward_weight(result, xl, NULL, dyl, NULL, scratch, s, NULL);
+        winograd->backward_weight(result, xl, NULL, dyl, NULL, scratch, s, NULL);
     else
         k->conv_backward_weight(result, xl, dyl, scratch, s, NULL);
     twin_backward_weight(want, x, dy, s);
@@ -105,8 +106,10 @@ int main(void)
         const dirac__convolution s = {.n = n, .groups = 1, .ci = c, .co = c, .in = {1, h, h}, .out = {1, h, h},
                                       .kernel = {1, 3, 3}, .stride = {1, 1, 1}, .dilation = {1, 1, 1},
                                       .before = {0, 1, 1}};
-        line(dirac__kernels_best(), &s, 0);
-        line(dirac__kernels_best(), &s, 1);
+        const dirac__kernels *k = dirac__kernels_best();
+        line(k, &s, NULL);
+        line(k, &s, k->winograd4);
+        line(k, &s, k->winograd2);
     }
     return 0;
 }

@@ -6,7 +6,7 @@
  *     |error| <= u (terms + transforms) sum_i |A'| [ (|G| |g_i| |G'|) . (|B'| |x_i| |B|) ] |A|
  *
  * where u = 2^-24, `terms` is the length of the sum, and each of the three transforms, done in two dimensions with at most
- * five operations and two rounded constants each, adds at most 14: 42 in all.
+ * five operations and two rounded constants each, adds at most 14: 42 in all. All of it for tiles of 4x4 and of 2x2.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -24,16 +24,34 @@
 
 #define TRANSFORMS 42
 
-/* The points 0, a, -a, b, -b, infinity with a^2 = 1/2, b^2 = 2, from the general formulas of Toom and Cook. */
-static double input_matrix[6][6], weight_matrix[6][3], output_matrix[4][6];
+/* The tiles under test: out x out outputs from in x in inputs. */
+static int out_size, in_size;
+static double input_matrix[36], weight_matrix[18], output_matrix[24], transposed_output[24], transposed_weight[18];
 
-static int make_matrices(void **state)
+static const dirac__winograd *table(const kernel_run *run)
 {
-    (void)state;
-    const double a = sqrt(0.5), b = sqrt(2.0), point[5] = {0, a, -a, b, -b};
-    for (int p = 0; p < 5; p++) {
-        double divisor = 1, other[5] = {1, 0, 0, 0, 0}; /* coefficients of the product of (x - q), q != p */
-        for (int q = 0, degree = 0; q < 5; q++) {
+    return out_size == 4 ? run->kernels->winograd4 : run->kernels->winograd2;
+}
+
+static void transpose(double *to, const double *from, int rows, int columns)
+{
+    for (int i = 0; i < rows; i++)
+        for (int j = 0; j < columns; j++)
+            to[j * rows + i] = from[i * columns + j];
+}
+
+/* From the general formulas of Toom and Cook, for `count` finite points and infinity. */
+static void make_matrices(const double *point, int count)
+{
+    double all[6] = {1}; /* coefficients of the product of (x - p) over all points */
+    in_size = count + 1;
+    out_size = count - 1;
+    memset(input_matrix, 0, sizeof input_matrix);
+    memset(weight_matrix, 0, sizeof weight_matrix);
+    memset(output_matrix, 0, sizeof output_matrix);
+    for (int p = 0; p < count; p++) {
+        double divisor = 1, other[6] = {1}; /* the same over the other points */
+        for (int q = 0, degree = 0; q < count; q++) {
             if (q == p)
                 continue;
             divisor *= point[p] - point[q];
@@ -41,17 +59,35 @@ static int make_matrices(void **state)
             for (int k = degree; k >= 0; k--)
                 other[k] = (k > 0 ? other[k - 1] : 0) - point[q] * (k < degree ? other[k] : 0);
         }
-        for (int k = 0; k < 5; k++)
-            input_matrix[p][k] = other[k];
+        for (int k = 0; k < count; k++)
+            input_matrix[p * in_size + k] = other[k];
         for (int k = 0; k < 3; k++)
-            weight_matrix[p][k] = pow(point[p], k) / divisor;
-        for (int k = 0; k < 4; k++)
-            output_matrix[k][p] = pow(point[p], k);
+            weight_matrix[p * 3 + k] = pow(point[p], k) / divisor;
+        for (int k = 0; k < out_size; k++)
+            output_matrix[k * in_size + p] = pow(point[p], k);
+        for (int k = p + 1; k >= 0; k--)
+            all[k] = (k > 0 ? all[k - 1] : 0) - point[p] * (k < p + 1 ? all[k] : 0);
     }
-    const double all[6] = {0, a * a * b * b, 0, -(a * a + b * b), 0, 1}; /* x (x^2 - a^2) (x^2 - b^2) */
-    memcpy(input_matrix[5], all, sizeof all);
-    weight_matrix[5][2] = 1;
-    output_matrix[3][5] = 1;
+    memcpy(input_matrix + count * in_size, all, (size_t)in_size * sizeof *all);
+    weight_matrix[count * 3 + 2] = 1;
+    output_matrix[(out_size - 1) * in_size + count] = 1;
+    transpose(transposed_output, output_matrix, out_size, in_size);
+    transpose(transposed_weight, weight_matrix, in_size, 3);
+}
+
+static int tiles_of_4(void **state)
+{
+    const double a = sqrt(0.5), b = sqrt(2.0), point[5] = {0, a, -a, b, -b};
+    (void)state;
+    make_matrices(point, 5);
+    return 0;
+}
+
+static int tiles_of_2(void **state)
+{
+    const double point[3] = {0, 1, -1};
+    (void)state;
+    make_matrices(point, 3);
     return 0;
 }
 
@@ -68,8 +104,6 @@ static void magnify(double *out, const double *m, int rows, int columns, const d
         }
 }
 
-static double transposed_output[6][4], transposed_weight[3][6];
-
 /* x at image n, channel c, pixel (h, w), 0 outside; channels-first. */
 static double at(const float *x, int64_t channels, const int64_t size[3], int64_t n, int64_t c, int64_t h, int64_t w)
 {
@@ -83,15 +117,16 @@ static void input_magnitude(double out[36], const float *x, const dirac__convolu
                             int64_t tx)
 {
     double patch[36];
-    for (int i = 0; i < 6; i++)
-        for (int j = 0; j < 6; j++)
-            patch[i * 6 + j] = at(x, s->ci, s->in, n, c, ty * 4 - s->before[1] + i, tx * 4 - s->before[2] + j);
-    magnify(out, &input_matrix[0][0], 6, 6, patch);
+    for (int i = 0; i < in_size; i++)
+        for (int j = 0; j < in_size; j++)
+            patch[i * in_size + j] =
+                at(x, s->ci, s->in, n, c, ty * out_size - s->before[1] + i, tx * out_size - s->before[2] + j);
+    magnify(out, input_matrix, in_size, in_size, patch);
 }
 
 static int64_t tiles(int64_t size)
 {
-    return (size + 3) / 4;
+    return (size + out_size - 1) / out_size;
 }
 
 /* The bound of every output (channels-first). `what` (co, ci, 9). */
@@ -102,7 +137,7 @@ static void bound_forward(double *bound, const float *x, const twin_number *what
         double taps[9];
         for (int t = 0; t < 9; t++)
             taps[t] = what[k * 9 + t].magnitude;
-        magnify(weights + k * 36, &weight_matrix[0][0], 6, 3, taps);
+        magnify(weights + k * 36, weight_matrix, in_size, 3, taps);
     }
     for (int64_t n = 0; n < s->n; n++)
         for (int64_t ty = 0; ty < tiles(s->out[1]); ty++)
@@ -112,53 +147,65 @@ static void bound_forward(double *bound, const float *x, const twin_number *what
                 for (int64_t o = 0; o < s->co; o++) {
                     double sum[36] = {0}, out[16];
                     for (int64_t i = 0; i < s->ci; i++)
-                        for (int e = 0; e < 36; e++)
+                        for (int e = 0; e < in_size * in_size; e++)
                             sum[e] += inputs[i * 36 + e] * weights[(o * s->ci + i) * 36 + e];
-                    magnify(out, &output_matrix[0][0], 4, 6, sum);
-                    for (int64_t i = 0; i < 4 && ty * 4 + i < s->out[1]; i++)
-                        for (int64_t j = 0; j < 4 && tx * 4 + j < s->out[2]; j++)
-                            bound[((n * s->co + o) * s->out[1] + ty * 4 + i) * s->out[2] + tx * 4 + j] =
-                                ROUNDING * (double)(s->ci + TRANSFORMS) * out[i * 4 + j];
+                    magnify(out, output_matrix, out_size, in_size, sum);
+                    for (int64_t i = 0; i < out_size && ty * out_size + i < s->out[1]; i++)
+                        for (int64_t j = 0; j < out_size && tx * out_size + j < s->out[2]; j++)
+                            bound[((n * s->co + o) * s->out[1] + ty * out_size + i) * s->out[2] + tx * out_size + j] =
+                                ROUNDING * (double)(s->ci + TRANSFORMS) * out[i * out_size + j];
                 }
             }
     free(weights);
     free(inputs);
 }
 
+/* The place of tile t: image, row, column. */
+static void tile_place(int64_t place[3], const dirac__convolution *s, int64_t t)
+{
+    const int64_t high = tiles(s->out[1]), wide = tiles(s->out[2]);
+    place[0] = t / wide / high;
+    place[1] = t / wide % high;
+    place[2] = t % wide;
+}
+
+/* The magnitudes of A dy A' of every tile for output channel o. */
+static void gradient_magnitudes(double *out, const float *dy, const dirac__convolution *s, int64_t o)
+{
+    for (int64_t t = 0; t < s->n * tiles(s->out[1]) * tiles(s->out[2]); t++) {
+        double patch[16];
+        int64_t at_tile[3];
+        tile_place(at_tile, s, t);
+        for (int p = 0; p < out_size * out_size; p++)
+            patch[p] = at(dy, s->co, s->out, at_tile[0], o, at_tile[1] * out_size + p / out_size,
+                          at_tile[2] * out_size + p % out_size);
+        magnify(out + t * 36, transposed_output, in_size, out_size, patch);
+    }
+}
+
 /* The bound of every dg (co, ci, 9). */
 static void bound_weight(double *bound, const float *x, const float *dy, const dirac__convolution *s)
 {
     const int64_t count = s->n * tiles(s->out[1]) * tiles(s->out[2]);
-    for (int64_t o = 0; o < s->co; o++)
+    double *inputs = new_doubles((size_t)(s->ci * count) * 36), *gradients = new_doubles((size_t)count * 36);
+    for (int64_t k = 0; k < s->ci * count; k++) {
+        int64_t at_tile[3];
+        tile_place(at_tile, s, k % count);
+        input_magnitude(inputs + k * 36, x, s, at_tile[0], k / count, at_tile[1], at_tile[2]);
+    }
+    for (int64_t o = 0; o < s->co; o++) {
+        gradient_magnitudes(gradients, dy, s, o);
         for (int64_t i = 0; i < s->ci; i++) {
             double sum[36] = {0}, out[9];
-            for (int64_t t = 0; t < count; t++) {
-                const int64_t tx = t % tiles(s->out[2]), ty = t / tiles(s->out[2]) % tiles(s->out[1]);
-                const int64_t n = t / tiles(s->out[2]) / tiles(s->out[1]);
-                double inputs[36], patch[16], gradients[36];
-                input_magnitude(inputs, x, s, n, i, ty, tx);
-                for (int p = 0; p < 16; p++)
-                    patch[p] = at(dy, s->co, s->out, n, o, ty * 4 + p / 4, tx * 4 + p % 4);
-                magnify(gradients, &transposed_output[0][0], 6, 4, patch);
-                for (int e = 0; e < 36; e++)
-                    sum[e] += inputs[e] * gradients[e];
-            }
-            magnify(out, &transposed_weight[0][0], 3, 6, sum);
+            for (int64_t t = 0; t < count; t++)
+                for (int e = 0; e < in_size * in_size; e++)
+                    sum[e] += inputs[(i * count + t) * 36 + e] * gradients[t * 36 + e];
+            magnify(out, transposed_weight, 3, in_size, sum);
             for (int t = 0; t < 9; t++)
                 bound[(o * s->ci + i) * 9 + t] = ROUNDING * (double)(count + TRANSFORMS) * out[t];
         }
-}
-
-static int make_transposed(void **state)
-{
-    make_matrices(state);
-    for (int i = 0; i < 4; i++)
-        for (int j = 0; j < 6; j++)
-            transposed_output[j][i] = output_matrix[i][j];
-    for (int i = 0; i < 6; i++)
-        for (int j = 0; j < 3; j++)
-            transposed_weight[j][i] = weight_matrix[i][j];
-    return 0;
+    }
+    free(inputs), free(gradients);
 }
 
 /* ---- one geometry ---- */
@@ -208,16 +255,16 @@ static float *dirty(size_t count)
 static void check_forward(kernel_run *run, const dirac__convolution *s, const float *x, const float *w,
                           const float *scale, const float *delta, const twin_number *what)
 {
-    const dirac__kernels *k = run->kernels;
+    const dirac__winograd *k = table(run);
     const size_t count = (size_t)(s->n * s->co * pixels(s->out));
     const int32_t lanes = run->team == NULL ? 1 : dirac__team_lanes(run->team);
-    float *xl = last(run, x, s->n, s->ci, pixels(s->in)), *packed = dirty(k->winograd_packed(s));
-    float *scratch = dirty(k->winograd_scratch(s, lanes)), *y = dirty(count);
+    float *xl = last(run, x, s->n, s->ci, pixels(s->in)), *packed = dirty(k->packed(s));
+    float *scratch = dirty(k->scratch(s, lanes)), *y = dirty(count);
     float *bias = random_floats((size_t)s->co, 5, -1, 1);
     twin_number *twin = malloc(count * sizeof *twin);
     double *bound = new_doubles(count);
-    k->winograd_pack(packed, w, scale, delta, s, run->team);
-    k->winograd_forward(y, xl, NULL, packed, bias, 0, NULL, scratch, s, run->team);
+    k->pack(packed, w, scale, delta, s, run->team);
+    k->forward(y, xl, NULL, packed, bias, 0, NULL, scratch, s, run->team);
     float *yf = first(run, y, s->n, s->co, pixels(s->out));
     double *want = NULL;
     if (run->team == NULL) { /* other runs must give the same bits */
@@ -230,7 +277,7 @@ static void check_forward(kernel_run *run, const dirac__convolution *s, const fl
     }
     witness(run, y, count * sizeof *y);
     float *relu = dirty(count);
-    k->winograd_forward(relu, xl, NULL, packed, bias, 1, NULL, scratch, s, run->team);
+    k->forward(relu, xl, NULL, packed, bias, 1, NULL, scratch, s, run->team);
     for (size_t i = 0; i < count; i++)
         assert_true(relu[i] == (y[i] > 0 ? y[i] : 0));
     free(xl), free(packed), free(scratch), free(y), free(bias), free(twin), free(bound), free(yf), free(want), free(relu);
@@ -250,16 +297,16 @@ static twin_number *turned(const twin_number *what, const dirac__convolution *s)
 static void check_backward_data(kernel_run *run, const dirac__convolution *s, const float *dy, const float *w,
                                 const float *scale, const float *delta, const twin_number *what)
 {
-    const dirac__kernels *k = run->kernels;
+    const dirac__winograd *k = table(run);
     const size_t count = (size_t)(s->n * s->ci * pixels(s->in));
     const int32_t lanes = run->team == NULL ? 1 : dirac__team_lanes(run->team);
-    float *dyl = last(run, dy, s->n, s->co, pixels(s->out)), *packed = dirty(k->winograd_packed_transposed(s));
-    float *scratch = dirty(k->winograd_scratch(s, lanes)), *dx = dirty(count);
+    float *dyl = last(run, dy, s->n, s->co, pixels(s->out)), *packed = dirty(k->packed_transposed(s));
+    float *scratch = dirty(k->scratch(s, lanes)), *dx = dirty(count);
     twin_number *twin = malloc(count * sizeof *twin), *back = turned(what, s);
     double *bound = new_doubles(count);
     dirac__convolution reverse = shape(s->n, s->co, s->ci, s->out[1], s->out[2], 2 - s->before[1], 2 - s->before[2]);
-    k->winograd_pack_transposed(packed, w, scale, delta, s, run->team);
-    k->winograd_backward_data(dx, dyl, packed, NULL, scratch, s, run->team);
+    k->pack_transposed(packed, w, scale, delta, s, run->team);
+    k->backward_data(dx, dyl, packed, NULL, scratch, s, run->team);
     float *dxf = first(run, dx, s->n, s->ci, pixels(s->in));
     double *want = NULL;
     if (run->team == NULL) {
@@ -274,14 +321,14 @@ static void check_backward_data(kernel_run *run, const dirac__convolution *s, co
 
 static void check_backward_weight(kernel_run *run, const dirac__convolution *s, const float *x, const float *dy)
 {
-    const dirac__kernels *k = run->kernels;
+    const dirac__winograd *k = table(run);
     const size_t count = (size_t)(s->co * s->ci * 9);
     float *xl = last(run, x, s->n, s->ci, pixels(s->in)), *dyl = last(run, dy, s->n, s->co, pixels(s->out));
     const int32_t lanes = run->team == NULL ? 1 : dirac__team_lanes(run->team);
-    float *scratch = dirty(k->winograd_weight_scratch(s, lanes)), *g = dirty(count);
+    float *scratch = dirty(k->weight_scratch(s, lanes)), *g = dirty(count);
     twin_number *twin = malloc(count * sizeof *twin);
     double *bound = new_doubles(count);
-    k->winograd_backward_weight(g, xl, NULL, dyl, NULL, scratch, s, run->team);
+    k->backward_weight(g, xl, NULL, dyl, NULL, scratch, s, run->team);
     double *want = NULL;
     if (run->team == NULL) {
         twin_backward_weight(twin, x, dy, s);
@@ -365,19 +412,19 @@ static void check_moments(const dirac__moments *got, const float *y, int64_t row
 /* Reading through a batch norm and ReLU, and its moments for the one behind. */
 static void check_reading(kernel_run *run, const dirac__convolution *s)
 {
-    const dirac__kernels *k = run->kernels;
+    const dirac__winograd *k = table(run);
     const size_t count = (size_t)(s->n * s->co * pixels(s->out));
     const int32_t lanes = run->team == NULL ? 1 : dirac__team_lanes(run->team);
     float *x = exact_floats((size_t)(s->n * s->ci * pixels(s->in)), 1), *w = random_floats((size_t)(s->co * s->ci * 9), 3, -1, 1);
     float *scale = powers_of_two((size_t)s->ci, 4), *shift = exact_floats((size_t)s->ci, 5);
     float *active = activated(x, scale, shift, s->n, s->ci, pixels(s->in));
-    float *xl = last(run, x, s->n, s->ci, pixels(s->in)), *packed = dirty(k->winograd_packed(s));
-    float *scratch = dirty(k->winograd_scratch(s, lanes)), *y = dirty(count);
+    float *xl = last(run, x, s->n, s->ci, pixels(s->in)), *packed = dirty(k->packed(s));
+    float *scratch = dirty(k->scratch(s, lanes)), *y = dirty(count);
     float *mean = dirty((size_t)s->co), *var = dirty((size_t)s->co);
     const dirac__activation activation = {scale, shift};
     const dirac__moments moments = {mean, var};
-    k->winograd_pack(packed, w, NULL, NULL, s, run->team);
-    k->winograd_forward(y, xl, &activation, packed, NULL, 0, &moments, scratch, s, run->team);
+    k->pack(packed, w, NULL, NULL, s, run->team);
+    k->forward(y, xl, &activation, packed, NULL, 0, &moments, scratch, s, run->team);
     check_moments(&moments, y, s->n * pixels(s->out), s->co);
     if (run->team == NULL) {
         twin_number *what = malloc((size_t)(s->co * s->ci * 9) * sizeof *what), *twin = malloc(count * sizeof *twin);
@@ -417,18 +464,18 @@ static void check_mask_sums(const dirac__mask *mask, const float *dx, size_t cou
 /* The gradient at an input that was read through a batch norm and ReLU, and the sums of that batch norm. */
 static void check_masking(kernel_run *run, const dirac__convolution *s)
 {
-    const dirac__kernels *k = run->kernels;
+    const dirac__winograd *k = table(run);
     const size_t count = (size_t)(s->n * s->ci * pixels(s->in));
     const int32_t lanes = run->team == NULL ? 1 : dirac__team_lanes(run->team);
     float *dy = random_floats((size_t)(s->n * s->co * pixels(s->out)), 2, -1, 1), *z = exact_floats(count, 1);
     float *w = random_floats((size_t)(s->co * s->ci * 9), 3, -1, 1), *scale = powers_of_two((size_t)s->ci, 4);
     float *shift = exact_floats((size_t)s->ci, 5), *mean = exact_floats((size_t)s->ci, 6);
     float *dyl = last(run, dy, s->n, s->co, pixels(s->out)), *zl = last(run, z, s->n, s->ci, pixels(s->in));
-    float *packed = dirty(k->winograd_packed_transposed(s)), *scratch = dirty(k->winograd_scratch(s, lanes));
+    float *packed = dirty(k->packed_transposed(s)), *scratch = dirty(k->scratch(s, lanes));
     float *dx = dirty(count), *sum = dirty((size_t)s->ci), *product = dirty((size_t)s->ci);
     const dirac__mask mask = {zl, scale, shift, mean, sum, product};
-    k->winograd_pack_transposed(packed, w, NULL, NULL, s, run->team);
-    k->winograd_backward_data(dx, dyl, packed, &mask, scratch, s, run->team);
+    k->pack_transposed(packed, w, NULL, NULL, s, run->team);
+    k->backward_data(dx, dyl, packed, &mask, scratch, s, run->team);
     check_mask_sums(&mask, dx, count, s->ci);
     if (run->team == NULL) {
         twin_number *what = malloc((size_t)(s->co * s->ci * 9) * sizeof *what), *twin = malloc(count * sizeof *twin);
@@ -470,7 +517,7 @@ static float *corrected(const float *dy, const float *y, const float *a, const f
 /* The gradient at the weights, of x through an activation, with dy corrected on the way and left corrected. */
 static void check_correcting(kernel_run *run, const dirac__convolution *s)
 {
-    const dirac__kernels *k = run->kernels;
+    const dirac__winograd *k = table(run);
     const size_t count = (size_t)(s->co * s->ci * 9), outputs = (size_t)(s->n * s->co * pixels(s->out));
     const int32_t lanes = run->team == NULL ? 1 : dirac__team_lanes(run->team);
     float *x = exact_floats((size_t)(s->n * s->ci * pixels(s->in)), 1), *dy = exact_floats(outputs, 2);
@@ -480,10 +527,10 @@ static void check_correcting(kernel_run *run, const dirac__convolution *s)
     float *right = corrected(dy, y, a, b, mean, t, s->n, s->co, pixels(s->out));
     float *xl = last(run, x, s->n, s->ci, pixels(s->in)), *dyl = last(run, dy, s->n, s->co, pixels(s->out));
     float *yl = last(run, y, s->n, s->co, pixels(s->out)), *rightl = last(run, right, s->n, s->co, pixels(s->out));
-    float *scratch = dirty(k->winograd_weight_scratch(s, lanes)), *g = dirty(count);
+    float *scratch = dirty(k->weight_scratch(s, lanes)), *g = dirty(count);
     const dirac__activation activation = {scale, shift};
     const dirac__correction correction = {yl, a, b, mean, t};
-    k->winograd_backward_weight(g, xl, &activation, dyl, &correction, scratch, s, run->team);
+    k->backward_weight(g, xl, &activation, dyl, &correction, scratch, s, run->team);
     for (size_t i = 0; i < outputs; i++)
         assert_true(dyl[i] == rightl[i]);
     if (run->team == NULL) {
@@ -504,7 +551,7 @@ static void norms(kernel_run *run)
 {
     const dirac__convolution list[] = {shape(2, 16, 32, 5, 7, 1, 1), shape(1, 32, 16, 9, 8, 1, 1),
                                        shape(1, 48, 16, 3, 4, 2, 2), shape(9, 16, 48, 18, 13, 0, 0),
-                                       shape(2, 96, 112, 11, 7, 1, 1)};
+                                       shape(2, 128, 144, 7, 5, 1, 1)};
     for (size_t i = 0; i < sizeof list / sizeof list[0]; i++) {
         check_reading(run, &list[i]);
         check_masking(run, &list[i]);
@@ -546,7 +593,7 @@ static void test_many_tiles(void **state)
 /* Weights so large that the lanes share out the products: a few tiles, and more than one chunk of them. */
 static void large_weights(kernel_run *run)
 {
-    const dirac__convolution few = shape(2, 96, 112, 11, 7, 1, 1), many = shape(262, 96, 80, 4, 3, 0, 0);
+    const dirac__convolution few = shape(2, 128, 144, 7, 5, 1, 1), many = shape(258, 128, 144, 3, 3, 0, 0);
     check_shape(run, &few, 0);
     check_shape(run, &many, 1);
 }
@@ -560,19 +607,19 @@ static void test_large_weights(void **state)
 /* An image's outputs do not depend on the images beside it. */
 static void alone(kernel_run *run)
 {
-    const dirac__kernels *k = run->kernels;
+    const dirac__winograd *k = table(run);
     const dirac__convolution s = shape(5, 16, 32, 9, 9, 1, 1);
     const size_t in = (size_t)(s.ci * pixels(s.in)), out = (size_t)(s.co * pixels(s.out));
     const int32_t lanes = run->team == NULL ? 1 : dirac__team_lanes(run->team);
     float *x = random_floats(5 * in, 1, -1, 1), *w = random_floats((size_t)(s.co * s.ci * 9), 2, -1, 1);
-    float *packed = dirty(k->winograd_packed(&s)), *scratch = dirty(k->winograd_scratch(&s, lanes));
+    float *packed = dirty(k->packed(&s)), *scratch = dirty(k->scratch(&s, lanes));
     float *y = dirty(5 * out), *one = dirty(out);
-    k->winograd_pack(packed, w, NULL, NULL, &s, run->team);
-    k->winograd_forward(y, x, NULL, packed, NULL, 0, NULL, scratch, &s, run->team);
+    k->pack(packed, w, NULL, NULL, &s, run->team);
+    k->forward(y, x, NULL, packed, NULL, 0, NULL, scratch, &s, run->team);
     for (size_t n = 0; n < 5; n++) {
         dirac__convolution single = s;
         single.n = 1;
-        k->winograd_forward(one, x + n * in, NULL, packed, NULL, 0, NULL, scratch, &single, run->team);
+        k->forward(one, x + n * in, NULL, packed, NULL, 0, NULL, scratch, &single, run->team);
         check_bits("image alone", one, y + n * out, out);
     }
     free(x), free(w), free(packed), free(scratch), free(y), free(one);
@@ -593,34 +640,30 @@ static void test_norms(void **state)
 static void test_fits(void **state)
 {
     (void)state;
-    const dirac__kernels *k = dirac__kernels_best();
+    const dirac__kernels *kernels = dirac__kernels_best();
+    const dirac__winograd *k = out_size == 4 ? kernels->winograd4 : kernels->winograd2;
     dirac__convolution s = shape(128, 16, 16, 32, 32, 1, 1);
-    assert_true(k->winograd_fits(&s));
+    assert_true(k->fits(&s));
     s.stride[2] = 2;
-    assert_false(k->winograd_fits(&s));
+    assert_false(k->fits(&s));
     s = shape(128, 16, 16, 32, 32, 1, 1);
     s.dilation[1] = 2;
-    assert_false(k->winograd_fits(&s));
+    assert_false(k->fits(&s));
     s = shape(128, 3, 16, 32, 32, 1, 1);
-    assert_false(k->winograd_fits(&s));
+    assert_false(k->fits(&s));
     s = shape(128, 16, 10, 32, 32, 1, 1);
-    assert_false(k->winograd_fits(&s));
-    s = shape(1, 16, 16, 4, 4, 1, 1);
-    assert_false(k->winograd_fits(&s));
+    assert_false(k->fits(&s));
     s = shape(128, 16, 16, 32, 32, 1, 1);
     s.groups = 2;
-    assert_false(k->winograd_fits(&s));
+    assert_false(k->fits(&s));
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_shapes),
-        cmocka_unit_test(test_many_tiles),
-        cmocka_unit_test(test_large_weights),
-        cmocka_unit_test(test_norms),
-        cmocka_unit_test(test_alone),
-        cmocka_unit_test(test_fits),
+        cmocka_unit_test(test_shapes), cmocka_unit_test(test_many_tiles), cmocka_unit_test(test_large_weights),
+        cmocka_unit_test(test_norms),  cmocka_unit_test(test_alone),      cmocka_unit_test(test_fits),
     };
-    return cmocka_run_group_tests(tests, make_transposed, NULL);
+    return cmocka_run_group_tests_name("tiles of 4x4", tests, tiles_of_4, NULL) +
+           cmocka_run_group_tests_name("tiles of 2x2", tests, tiles_of_2, NULL);
 }
