@@ -15,6 +15,7 @@
 #include "kernels/winograd.h"
 
 #include "base/mem.h"
+#include "kernels/winograd_ahead.h"
 #include "kernels/winograd_output.h"
 
 #define BLOCK_FLOATS (96 * 1024)      /* of V and M of one block, where the weights fit a cache beside it */
@@ -132,6 +133,19 @@ typedef struct product_job {
     float *v, *m;
 } product_job;
 
+/* What the transforms of this block and of the next will touch. */
+static dirac__calls calls_of(const product_job *job, int64_t t0, int64_t count)
+{
+    dirac__calls calls = {.count = 0};
+    const dirac__range target = target_range(&job->tiling, job->written, t0, count);
+    add_call(&calls, job->x, source_range(&job->tiling, job->summed, t0 + count, count));
+    add_call(&calls, job->out.y, target);
+    if (job->out.mask != NULL) {
+        add_call(&calls, job->out.mask->z, target);
+    }
+    return calls;
+}
+
 static void run_block(void *argument, int64_t block, int32_t lane)
 {
     const product_job *job = argument;
@@ -141,11 +155,13 @@ static void run_block(void *argument, int64_t block, int32_t lane)
     const int64_t m_stride = WINOGRAD(products_size)(count, job->written) / WINOGRAD_POINTS;
     float *v = job->scratch + (int64_t)lane * room(job->cut.most, job->summed, job->written);
     float *m = v + WINOGRAD(inputs_size)(count, job->summed);
+    const int32_t large = large_weights(job->summed, job->written);
+    dirac__calls calls = calls_of(job, t0, count);
     WINOGRAD(inputs)(v, &order, 0, job->x, job->activation, job->zero, job->summed, &job->tiling, t0, count);
     for (int64_t e = 0; e < WINOGRAD_POINTS; e++) {
         WINOGRAD(multiply)(m + e * m_stride, v + e * order.point,
                                   job->packed + e * matrix_stride(job->summed, job->written), count, job->summed,
-                                  job->written, 0, panel_count(job->written));
+                                  job->written, 0, panel_count(job->written), large ? NULL : &calls);
     }
     const dirac__products products = {m, m_stride, count, 0};
     write_outputs(&job->out, &job->tiling, &products, t0, count, block);
@@ -167,7 +183,7 @@ static void multiply_part(void *argument, int64_t task, int32_t lane)
     (void)lane;
     WINOGRAD(multiply)(job->m + e * job->m_stride, job->v + e * job->order.point,
                               job->packed + e * matrix_stride(job->summed, job->written), job->tiling.count, job->summed,
-                              job->written, share(panels, job->parts, part), share(panels, job->parts, part + 1));
+                              job->written, share(panels, job->parts, part), share(panels, job->parts, part + 1), NULL);
 }
 
 static void write_group(void *argument, int64_t group, int32_t lane)

@@ -65,6 +65,27 @@ static inline int64_t tiles_over(int64_t size)
 dirac__tiling WINOGRAD(tiling_forward)(const dirac__convolution *shape);
 dirac__tiling WINOGRAD(tiling_backward)(const dirac__convolution *shape);
 
+/* ---- memory called for during products (winograd_ahead.h) ---- */
+
+/* Ranges to call for, the last one first. */
+typedef struct dirac__calls {
+    const float *at[3], *end[3];
+    int32_t count;
+} dirac__calls;
+
+/* The next `floats` floats to call for, one line after the other; NULL: none are left. */
+static inline const float *next_call(dirac__calls *calls, int64_t floats)
+{
+    if (calls->count == 0) {
+        return NULL;
+    }
+    const int32_t last = calls->count - 1;
+    const float *at = calls->at[last];
+    calls->at[last] += floats;
+    calls->count -= calls->at[last] >= calls->end[last];
+    return at;
+}
+
 /* ---- transformed inputs (winograd_input.c) ---- */
 
 /* Where point e of tile t, channel c goes, for c a multiple of DIRAC_LANES:
@@ -88,9 +109,10 @@ dirac__point_order WINOGRAD(order)(int64_t tiles, int64_t channels);
 int64_t WINOGRAD(inputs_size)(int64_t tiles, int64_t channels);
 int64_t WINOGRAD(products_size)(int64_t tiles, int64_t channels);
 
-/* m[panel][t][width] <- V U for one point: `tiles` tiles, panels p0 to p1 - 1; u and v are that point's. */
+/* m[panel][t][width] <- V U for one point: `tiles` tiles, panels p0 to p1 - 1; u and v are that point's. Meanwhile memory is
+ * called for: what `calls` says, or if NULL, weights of panels to come. */
 void WINOGRAD(multiply)(float *m, const float *v, const float *u, int64_t tiles, int64_t summed, int64_t written,
-                               int64_t p0, int64_t p1);
+                               int64_t p0, int64_t p1, dirac__calls *calls);
 
 /* ---- gradient at the weights (winograd_weight.c) ---- */
 

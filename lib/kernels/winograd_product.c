@@ -9,6 +9,9 @@
 #include "kernels/winograd.h"
 
 #define LINE 16 /* floats */
+/* How far ahead of the micro-kernel large weights are called for, in floats: memory answers a core too slowly for what the
+ * hardware foresees by itself. */
+#define AHEAD 8192
 
 static int64_t whole_blocks(int64_t tiles)
 {
@@ -31,9 +34,9 @@ int64_t WINOGRAD(products_size)(int64_t tiles, int64_t channels)
     return WINOGRAD_POINTS * (tiles * padded_channels(channels) + LINE);
 }
 
-/* to[row][v] = sum over k of x[k / LANES][row][k % LANES] panel[k][v] */
+/* to[row][v] = sum over k of x[k / LANES][row][k % LANES] panel[k][v], calling for call[k][v] on the way */
 static ALWAYS_INLINE void rows_product(int rows, int vectors, float *to, const float *x, const float *panel,
-                                       int64_t channels)
+                                       const float *call, int64_t channels)
 {
     vec sum[TILE_ROWS][2];
     UNROLL
@@ -46,10 +49,11 @@ static ALWAYS_INLINE void rows_product(int rows, int vectors, float *to, const f
     for (const float *end = x + channels * TILE_ROWS; x != end; x += TILE_ROWS * DIRAC_LANES) {
         for (int64_t four = 0; four < DIRAC_LANES; four += 4) {
             UNROLL
-            for (int k = 0; k < 4; k++, panel += vectors * DIRAC_LANES) {
+            for (int k = 0; k < 4; k++, panel += vectors * DIRAC_LANES, call += vectors * DIRAC_LANES) {
                 vec b[2];
                 UNROLL
                 for (int v = 0; v < vectors; v++) {
+                    __builtin_prefetch(call + v * DIRAC_LANES, 0, 2);
                     b[v] = vec_load(panel + v * DIRAC_LANES);
                 }
                 UNROLL
@@ -72,16 +76,16 @@ static ALWAYS_INLINE void rows_product(int rows, int vectors, float *to, const f
     }
 }
 
-typedef void rows_function(float *to, const float *x, const float *panel, int64_t channels);
+typedef void rows_function(float *to, const float *x, const float *panel, const float *call, int64_t channels);
 
 #define ROWS_INSTANCE(m)                                                                            \
-    static void rows_##m##_1(float *to, const float *x, const float *panel, int64_t channels)      \
+    static void rows_##m##_1(float *to, const float *x, const float *panel, const float *call, int64_t channels)      \
     {                                                                                               \
-        rows_product(m, 1, to, x, panel, channels);                                                 \
+        rows_product(m, 1, to, x, panel, call, channels);                                                 \
     }                                                                                               \
-    static void rows_##m##_2(float *to, const float *x, const float *panel, int64_t channels)      \
+    static void rows_##m##_2(float *to, const float *x, const float *panel, const float *call, int64_t channels)      \
     {                                                                                               \
-        rows_product(m, 2, to, x, panel, channels);                                                 \
+        rows_product(m, 2, to, x, panel, call, channels);                                                 \
     }
 DIRAC__HEIGHTS(TILE_ROWS, ROWS_INSTANCE)
 
@@ -89,19 +93,17 @@ DIRAC__HEIGHTS(TILE_ROWS, ROWS_INSTANCE)
 static rows_function *const rows_functions[TILE_ROWS][2] = {DIRAC__HEIGHTS(TILE_ROWS, ROWS_ENTRY)};
 
 void WINOGRAD(multiply)(float *m, const float *v, const float *u, int64_t tiles, int64_t summed, int64_t written,
-                               int64_t p0, int64_t p1)
+                               int64_t p0, int64_t p1, dirac__calls *calls)
 {
     for (int64_t p = p0; p < p1; p++) {
         const int64_t width = panel_width(written, p);
         float *to = m + p * PANEL * tiles;
         const float *panel = u + p * PANEL * summed, *x = v;
-        rows_function *const *const rows = rows_functions[0] + (width > DIRAC_LANES);
-        int64_t t = 0;
-        for (; t + TILE_ROWS <= tiles; t += TILE_ROWS, x += TILE_ROWS * summed, to += TILE_ROWS * width) {
-            rows[2 * (TILE_ROWS - 1)](to, x, panel, summed);
-        }
-        if (t < tiles) {
-            rows[2 * (tiles - t - 1)](to, x, panel, summed);
+        rows_function *const *const functions = rows_functions[0] + (width > DIRAC_LANES);
+        for (int64_t t = 0; t < tiles; t += TILE_ROWS, x += TILE_ROWS * summed, to += TILE_ROWS * width) {
+            const int64_t rows = at_most(TILE_ROWS, tiles - t);
+            const float *call = calls != NULL ? next_call(calls, summed * width) : panel + AHEAD;
+            functions[2 * (rows - 1)](to, x, panel, call != NULL ? call : panel, summed);
         }
     }
 }

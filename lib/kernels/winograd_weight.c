@@ -13,7 +13,7 @@
  * dy may be corrected (dirac__correction) where it is read: tiles of dy do not overlap, so that is done once and in place.
  */
 #include "base/mem.h"
-#include "kernels/winograd.h"
+#include "kernels/winograd_ahead.h"
 
 #define ROWS (DIRAC_LANES == 16 ? 8 : 4) /* of S in registers, two vectors wide; twice as many of one */
 #define LARGE_SUMS (256 * 1024)          /* floats of S worked on together */
@@ -22,6 +22,7 @@
 #define MOST_TILES 512
 #define MOST_PARTS 8
 #define GROUP_TILES 4 /* of one transforming task */
+#define LINE 16       /* floats */
 
 typedef struct weight_job {
     const float *x, *zero;
@@ -184,10 +185,11 @@ static block cut_block(float *at, int64_t count, int64_t ci)
 
 /* ---- products ---- */
 
-/* s[m][v] (+)= sum over t of v[t][m] d[t][v] */
-static ALWAYS_INLINE void outer_product(int rows, int vectors, float *s, const float *v, const float *d, int64_t count,
-                                        int32_t add)
+/* s[m][v] (+)= sum over t of v[t][m] d[t][v], calling for a line of `call` with every t; NULL: for none. */
+static ALWAYS_INLINE void outer_product(int rows, int vectors, float *s, const float *v, const float *d, const float *call,
+                                        int64_t count, int32_t add)
 {
+    const int64_t step = call != NULL ? LINE : 0;
     vec sum[2 * ROWS][2];
     UNROLL
     for (int m = 0; m < rows; m++) {
@@ -196,8 +198,10 @@ static ALWAYS_INLINE void outer_product(int rows, int vectors, float *s, const f
             sum[m][w] = (vec){0};
         }
     }
-    for (int64_t t = 0; t < count; t++, v += DIRAC_LANES, d += vectors * DIRAC_LANES) {
+    call = call != NULL ? call : v;
+    for (int64_t t = 0; t < count; t++, v += DIRAC_LANES, d += vectors * DIRAC_LANES, call += step) {
         vec b[2];
+        __builtin_prefetch(call, 0, 2);
         UNROLL
         for (int w = 0; w < vectors; w++) {
             b[w] = vec_load(d + w * DIRAC_LANES);
@@ -227,7 +231,8 @@ static int64_t sum_offset(const weight_job *job, int64_t p, int64_t k)
     return WINOGRAD_POINTS * (p * PANEL * job->ci + k * DIRAC_LANES * panel_width(job->co, p));
 }
 
-static void add_products(const weight_job *job, float *sums, const block *b, int64_t p, int64_t k, int32_t add)
+static void add_products(const weight_job *job, float *sums, const block *b, int64_t p, int64_t k, int32_t add,
+                         dirac__calls *calls)
 {
     const int64_t width = panel_width(job->co, p);
     const float *v = b->v + k * b->v_channel, *d = b->d + p * WINOGRAD_POINTS * line(b->count, PANEL);
@@ -235,12 +240,12 @@ static void add_products(const weight_job *job, float *sums, const block *b, int
     for (int64_t e = 0; e < WINOGRAD_POINTS; e++, v += b->v_point, d += line(b->count, width)) {
         if (width == PANEL) {
             for (int64_t m = 0; m < DIRAC_LANES; m += ROWS, s += ROWS * PANEL) {
-                outer_product(ROWS, 2, s, v + m, d, b->count, add);
+                outer_product(ROWS, 2, s, v + m, d, next_call(calls, LINE * b->count), b->count, add);
             }
         } else {
             const int rows = 2 * ROWS < DIRAC_LANES ? 2 * ROWS : DIRAC_LANES;
             for (int64_t m = 0; m < DIRAC_LANES; m += rows, s += rows * DIRAC_LANES) {
-                outer_product(rows, 1, s, v + m, d, b->count, add);
+                outer_product(rows, 1, s, v + m, d, next_call(calls, LINE * b->count), b->count, add);
             }
         }
     }
@@ -303,6 +308,19 @@ static void join_pair(void *argument, int64_t task, int32_t lane)
 
 /* ---- apart ---- */
 
+/* What the transforms of the next block will read. */
+static dirac__calls calls_of(const weight_job *job, int64_t t0, int64_t count)
+{
+    dirac__calls calls = {.count = 0};
+    const dirac__range target = target_range(&job->inputs, job->co, t0, count);
+    add_call(&calls, job->dy, target);
+    if (job->correction != NULL) {
+        add_call(&calls, job->correction->y, target);
+    }
+    add_call(&calls, job->x, source_range(&job->inputs, job->ci, t0, count));
+    return calls;
+}
+
 static void run_part(void *argument, int64_t q, int32_t lane)
 {
     const weight_job *job = argument;
@@ -313,10 +331,11 @@ static void run_part(void *argument, int64_t q, int32_t lane)
     for (int64_t n = 0; n < blocks; n++) {
         const int64_t t0 = begin + share(end - begin, blocks, n), t1 = begin + share(end - begin, blocks, n + 1);
         const block b = cut_block(at, t1 - t0, job->ci);
+        dirac__calls calls = calls_of(job, t1, t1 - t0);
         transform_tiles(job, &b, t0, 0, t1 - t0);
         for (int64_t p = 0; p < panel_count(job->co); p++) {
             for (int64_t k = 0; k < job->ci / DIRAC_LANES; k++) {
-                add_products(job, sums, &b, p, k, n > 0);
+                add_products(job, sums, &b, p, k, n > 0, &calls);
             }
         }
     }
@@ -338,8 +357,9 @@ static void multiply_pair(void *argument, int64_t task, int32_t lane)
     const weight_job *job = argument;
     const block b = cut_block(job->scratch, job->count, job->ci);
     const int64_t blocks = job->ci / DIRAC_LANES;
+    dirac__calls none = {.count = 0};
     (void)lane;
-    add_products(job, job->sums, &b, task / blocks, task % blocks, job->add);
+    add_products(job, job->sums, &b, task / blocks, task % blocks, job->add, &none);
     if (job->last) {
         join(job, task / blocks, task % blocks);
     }
