@@ -17,6 +17,8 @@
 #define CHUNK_POINTERS 2304 /* of source rows: 18 KiB of stack */
 #define CHUNK_ROWS 384
 #define CHUNK_TAPS 128 /* more are taken in several goes, with the sums waiting in the tile */
+#define CHUNK_LINES 8192 /* floats of copied lines */
+#define LINE_CHANNELS 8 /* of pixels that are copied */
 
 typedef struct product_job {
     dirac__gather gather;
@@ -30,6 +32,7 @@ typedef struct product_job {
     int64_t kernel[3], tap0[3], tap_step[3];
     /* Tasks are chunks of rows times parts of the panels. */
     int64_t rows, chunks, parts;
+    int32_t copies; /* source lines, and takes all taps along w as one (gather_lines) */
 } product_job;
 
 typedef struct chunk {
@@ -38,6 +41,7 @@ typedef struct chunk {
     float *y[CHUNK_ROWS];
     int64_t at[CHUNK_TAPS];
     int64_t taps; /* gathered */
+    float lines[CHUNK_LINES];
 } chunk;
 
 #define TILE_INSTANCE(m)                                          \
@@ -91,6 +95,15 @@ static void gather_taps(chunk *c, const product_job *job, int64_t r, int64_t cou
     c->taps = taps;
 }
 
+static void gather_copies(chunk *c, const product_job *job)
+{
+    KERNEL(gather_lines)(c->rows, c->lines, &job->gather, c->row0, c->count);
+    c->taps = job->kernel[0] * job->kernel[1];
+    for (int64_t t = 0; t < c->taps; t++) {
+        c->at[t] = t * job->kernel[2] * job->summed;
+    }
+}
+
 /* y <- tile + bias, and max(., 0) in the form that keeps NaN. `channels` of a row are stored. */
 static void store_tile(float *const *y, int64_t offset, const float *tile, int64_t count,
                        int64_t width, int64_t channels, const float *bias, int32_t relu)
@@ -125,6 +138,10 @@ static void run_panel(chunk *c, const product_job *job, int64_t group, int64_t p
     float bias[PANEL] __attribute__((aligned(64))) = {0};
     tile_operands o = {
         .stride = c->count, .offset = group * job->summed, .at = c->at, .channels = job->summed};
+    if (job->copies) {
+        o.channels *= job->kernel[2];
+        all_taps = c->taps;
+    }
     o.panel = job->packed + (group * padded_channels(job->written) + p * PANEL) *
                                 product(job->kernel) * job->summed;
     if (job->bias) {
@@ -161,7 +178,9 @@ static void run_chunk(void *argument, int64_t task, int32_t lane)
     c.count = share(job->rows, job->chunks, index + 1) - c.row0;
     c.taps = 0;
     target_rows(&c, job);
-    if (product(job->gather.taps) <= CHUNK_TAPS) {
+    if (job->copies) {
+        gather_copies(&c, job);
+    } else if (product(job->gather.taps) <= CHUNK_TAPS) {
         gather_taps(&c, job, 0, c.count, 0, product(job->gather.taps));
     }
     for (int64_t p = share(job->groups * panels, job->parts, part); p < end; p++) {
@@ -169,14 +188,24 @@ static void run_chunk(void *argument, int64_t task, int32_t lane)
     }
 }
 
+/* Rows of a chunk, at most. */
+static int64_t chunk_rows(const product_job *job)
+{
+    const int64_t taps = product(job->gather.taps);
+    if (job->copies) {
+        const int64_t lines = job->kernel[0] * job->kernel[1];
+        const int64_t floats = at_least(job->kernel[2], job->gather.step[2]) * job->summed * lines;
+        return at_most(at_most(CHUNK_LINES / floats, CHUNK_POINTERS / lines), CHUNK_ROWS) / TILE_ROWS * TILE_ROWS;
+    }
+    return taps > CHUNK_TAPS ? TILE_ROWS : at_most(CHUNK_POINTERS / at_least(taps, 1), CHUNK_ROWS);
+}
+
 /* Cuts the product into tasks. An element's bits do not depend on its chunk, so the team's size may decide. */
 static void run_product(product_job *job, dirac__team *team)
 {
-    int64_t taps = product(job->gather.taps);
     int64_t lanes = team ? dirac__team_lanes(team) : 1;
     int64_t wanted = lanes > 1 ? 4 * lanes : 1;
-    int64_t most =
-        taps > CHUNK_TAPS ? TILE_ROWS : at_most(CHUNK_POINTERS / at_least(taps, 1), CHUNK_ROWS);
+    int64_t most = chunk_rows(job);
     job->rows = job->gather.images * product(job->gather.grid);
     if (job->rows == 0) {
         return;
@@ -203,6 +232,8 @@ void KERNEL(conv_forward)(float *y, const float *x, const float *packed, const f
         job.kernel[d] = s->kernel[d];
         job.tap_step[d] = 1;
     }
+    job.copies = s->groups == 1 && s->ci <= LINE_CHANNELS && s->kernel[2] > 1 && s->dilation[2] == 1;
+    job.copies = job.copies && s->kernel[0] * s->kernel[1] <= CHUNK_TAPS && chunk_rows(&job) > 0;
     run_product(&job, team);
 }
 

@@ -96,4 +96,8 @@ void KERNEL(gather_flatten)(dirac__gather *gather);
 void KERNEL(gather_rows)(const float **rows, int64_t stride, const dirac__gather *gather,
                          int64_t row0, int64_t count, int64_t tap0, int64_t taps);
 
+/* The same for pixels of few channels: rows[(ta * taps[1] + tb) * count + r] is where row r reads all taps along w, in copies
+ * of the source lines with their zeros. Copied are at most count * max(step[2], taps[2]) * taps[0] * taps[1] pixels. */
+void KERNEL(gather_lines)(const float **rows, float *lines, const dirac__gather *gather, int64_t row0, int64_t count);
+
 #endif

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Lists of source rows, made run by run: neighbours along w read neighbours, so that a tap's valid pixels are one
- * stretch. */
+/*
+ * Lists of source rows, made run by run: neighbours along w read neighbours, so that a tap's valid pixels are one stretch.
+ *
+ * Pixels of few channels would make lists longer than what they point to. Where the taps along w are neighbours too, each
+ * source line is copied instead, with its zeros on both sides, and all taps along w of a row become one stretch of it.
+ */
 #include "kernels/convolution.h"
 
 void KERNEL(gather_forward)(dirac__gather *gather, const dirac__convolution *s, const float *x,
@@ -96,6 +100,44 @@ void KERNEL(gather_rows)(const float **rows, int64_t stride, const dirac__gather
                 ta += ++tb == g->taps[1];
                 tb = tb == g->taps[1] ? 0 : tb;
                 line = gather_line(g, image, a, b, ta, tb);
+            }
+        }
+        r += run;
+        c = 0;
+        if (++b == g->grid[1]) {
+            b = 0;
+            image += ++a == g->grid[0];
+            a = a == g->grid[0] ? 0 : a;
+        }
+    }
+}
+
+/* A stretch of `pixels` pixels of a source line from position `from` on, with zeros outside; NULL: nothing but zeros. */
+static inline void copy_line(float *to, const float *line, const dirac__gather *g, int64_t from, int64_t pixels)
+{
+    const int64_t begin = at_most(at_least(-from, 0), pixels);
+    const int64_t end = line == NULL ? begin : at_least(at_most(g->source[2] - from, pixels), begin);
+    const int64_t c = g->channels;
+    memset(to, 0, (size_t)(begin * c) * sizeof *to);
+    for (int64_t i = begin * c; i < end * c; i++) {
+        to[i] = line[from * c + i];
+    }
+    memset(to + end * c, 0, (size_t)((pixels - end) * c) * sizeof *to);
+}
+
+void KERNEL(gather_lines)(const float **rows, float *lines, const dirac__gather *g, int64_t row0, int64_t count)
+{
+    int64_t c = row0 % g->grid[2];
+    int64_t b = row0 / g->grid[2] % g->grid[1];
+    int64_t a = row0 / g->grid[2] / g->grid[1] % g->grid[0];
+    int64_t image = row0 / g->grid[2] / g->grid[1] / g->grid[0];
+    for (int64_t r = 0; r < count;) {
+        const int64_t run = at_most(count - r, g->grid[2] - c), pixels = (run - 1) * g->step[2] + g->taps[2];
+        for (int64_t t = 0; t < g->taps[0] * g->taps[1]; t++, lines += pixels * g->channels) {
+            copy_line(lines, gather_line(g, image, a, b, t / g->taps[1], t % g->taps[1]), g,
+                      g->first[2] + c * g->step[2], pixels);
+            for (int64_t j = 0; j < run; j++) {
+                rows[t * count + r + j] = lines + j * g->step[2] * g->channels;
             }
         }
         r += run;
