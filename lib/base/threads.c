@@ -2,14 +2,15 @@
 /*
  * The team: a pool that one caller at a time owns.
  *
- * A job lives on its caller's stack. Workers join it while its gate is open. The caller closes the gate when no task is
- * left, so it never waits for a worker that has not woken up yet, only for those inside a task. The gate is one atomic word,
- * [number of the job | how many may still join | how many are inside]: between the layers of a net, which follow each other
- * within microseconds, nobody takes a lock or calls the system. The mutex and the conditions are for those who sleep.
+ * The layers of a net follow each other within microseconds, and a line of the cache takes a tenth of one from core to core.
+ * So a job is handed over in one line for each lane, its slot: what to do, and in one atomic word
+ * [number of the job | tasks left of this lane's run]. Taking a task is one exchange of that word, which also tells whose
+ * task it is: whoever has one knows that the job's caller waits for it, so the rest of the slot stands still. A lane works
+ * off its own run first, then the others'; lane 0 does the first tasks of every job, and what they read (a layer's weights)
+ * stays in its core's cache from one call to the next.
  *
- * Tasks are shared out in as many runs as there are lanes; a lane draws from its own run first, then from the others'. So
- * lane 0 does the first tasks of every job, and what they read (a layer's weights) stays in its core's cache from one
- * call to the next.
+ * Nobody waits for a worker that has not woken up: its tasks are taken by the others. The caller leaves when the tasks done,
+ * by its own count and those the workers publish, are all. Locks and conditions are for those who sleep.
  */
 #define _POSIX_C_SOURCE 200809L
 #include "base/threads.h"
@@ -26,18 +27,14 @@
  * layers of a net follow each other within that time. */
 #define SPINS 2000
 
-/* One lane's run of tasks, alone in its lines of the cache. */
-struct run {
-    _Alignas(128) _Atomic int64_t next;
-    int64_t end;
-};
+#define LINE 128 /* two lines of the cache: they are fetched in pairs */
 
-struct work {
+struct slot {
+    _Alignas(LINE) _Atomic uint64_t left; /* [job | tasks] */
+    int64_t end;                         /* of the run */
     dirac__task task;
     void *job;
-    int32_t lanes;       /* runs */
-    fenv_t environment; /* of the caller */
-    struct run runs[DIRAC__MAX_LANES];
+    _Alignas(LINE) _Atomic uint64_t done; /* [job | tasks], by the worker who has this lane */
 };
 
 struct worker {
@@ -52,20 +49,21 @@ struct dirac__team {
     void *user;
     int32_t lanes;
     pid_t pid; /* of the process that has the workers */
-    atomic_bool owned;
 
     /* the owner's */
+    _Alignas(LINE) atomic_bool owned;
     bool started;
     int32_t workers; /* how many could be started */
+    uint32_t number; /* of the job */
 
-    _Atomic uint64_t gate;
-    struct work *work;      /* behind the gate */
-    atomic_int asleep;      /* workers that want to be woken */
-    atomic_bool waiting;    /* the owner sleeps until nobody is inside */
+    _Alignas(LINE) fenv_t environment; /* of the owner; behind the slots */
+    atomic_int asleep;   /* workers that want to be woken */
+    atomic_bool waiting; /* the owner sleeps until all tasks are done */
     atomic_bool stop;
     pthread_mutex_t mutex;
     pthread_cond_t wake, done;
     struct worker worker[DIRAC__MAX_LANES - 1];
+    struct slot slots[DIRAC__MAX_LANES];
 };
 
 static void pause_briefly(void)
@@ -77,116 +75,109 @@ static void pause_briefly(void)
 #endif
 }
 
-/* ---- the gate ---- */
+/* ---- tasks ---- */
 
-#define GATE_OPEN UINT64_C(0x10000) /* one more may join */
-#define GATE_OPEN_MASK UINT64_C(0xffff0000)
-
-static uint32_t gate_job(uint64_t gate)
+static uint32_t job_of(uint64_t word)
 {
-    return (uint32_t)(gate >> 32);
+    return (uint32_t)(word >> 32);
 }
 
-static bool gate_is_open(uint64_t gate)
+static uint32_t tasks_of(uint64_t word)
 {
-    return (gate & GATE_OPEN_MASK) != 0;
+    return (uint32_t)word;
 }
 
-static uint32_t gate_inside(uint64_t gate)
+static uint64_t word_of(uint32_t job, uint32_t tasks)
 {
-    return (uint32_t)(gate & 0xffff);
+    return (uint64_t)job << 32 | tasks;
 }
 
-/* Whether the caller of this function is inside job `number` now. */
-static bool join_job(dirac__team *team, uint32_t number)
+/* Hands the tasks out in runs to lanes 0 to lanes - 1. */
+static void fill_slots(dirac__team *team, int32_t lanes, int64_t tasks, dirac__task task, void *job)
 {
-    uint64_t gate = atomic_load(&team->gate);
-    while (gate_job(gate) == number && gate_is_open(gate))
-        if (atomic_compare_exchange_weak(&team->gate, &gate, gate - GATE_OPEN + 1))
-            return true;
-    return false;
+    team->number++;
+    for (int32_t l = lanes - 1; l >= 0; l--) { /* lane 0, the caller's, last */
+        struct slot *slot = &team->slots[l];
+        const int64_t end = tasks / lanes * (l + 1) + (l + 1 < tasks % lanes ? l + 1 : tasks % lanes);
+        slot->end = end;
+        slot->task = task;
+        slot->job = job;
+        const uint32_t own = (uint32_t)(tasks / lanes + (l < tasks % lanes));
+        atomic_store_explicit(&slot->left, word_of(team->number, own), memory_order_release);
+    }
 }
 
-static void leave_job(dirac__team *team)
+/* Takes one of the slot's tasks: its job's number, 0 if none is left. */
+static uint32_t take_task(struct slot *slot, int64_t *task)
 {
-    const uint64_t before = atomic_fetch_sub(&team->gate, 1);
-    if (gate_inside(before) == 1 && atomic_load(&team->waiting)) {
+    uint64_t left = atomic_load_explicit(&slot->left, memory_order_relaxed);
+    while (tasks_of(left) > 0)
+        if (atomic_compare_exchange_weak_explicit(&slot->left, &left, left - 1, memory_order_acquire,
+                                                  memory_order_relaxed)) {
+            *task = slot->end - tasks_of(left);
+            return job_of(left);
+        }
+    return 0;
+}
+
+/* Does tasks until none is left: [job | how many]. Nobody else can finish a job of which this lane has done a task without
+ * having published it, so all are of one job. On a thread that is not the caller's, under the caller's environment. */
+static uint64_t work_through(dirac__team *team, int32_t lane, bool foreign)
+{
+    uint32_t job = 0, count = 0, number;
+    int64_t task;
+    for (int32_t i = 0; i < team->lanes; i++) {
+        struct slot *slot = &team->slots[(lane + i) % team->lanes];
+        while ((number = take_task(slot, &task)) != 0) {
+            if (foreign && count == 0)
+                fesetenv(&team->environment);
+            job = number;
+            count++;
+            slot->task(slot->job, task, lane);
+        }
+    }
+    return word_of(job, count);
+}
+
+/* ---- workers ---- */
+
+/* Sleeps until the slot belongs to another job than `seen`, or the team ends. */
+static void sleep_for_job(dirac__team *team, const struct slot *slot, uint32_t seen)
+{
+    pthread_mutex_lock(&team->mutex);
+    atomic_fetch_add(&team->asleep, 1);
+    while (job_of(atomic_load(&slot->left)) == seen && !atomic_load(&team->stop))
+        pthread_cond_wait(&team->wake, &team->mutex);
+    atomic_fetch_sub(&team->asleep, 1);
+    pthread_mutex_unlock(&team->mutex);
+}
+
+static void publish_done(dirac__team *team, struct slot *slot, uint64_t done)
+{
+    atomic_store(&slot->done, done);
+    if (atomic_load(&team->waiting)) {
         pthread_mutex_lock(&team->mutex);
         pthread_cond_signal(&team->done);
         pthread_mutex_unlock(&team->mutex);
     }
 }
 
-/* A new job, which `places` workers may join. */
-static void open_gate(dirac__team *team, int32_t places)
-{
-    const uint64_t number = gate_job(atomic_load(&team->gate)) + UINT64_C(1);
-    atomic_store(&team->gate, (number << 32) + (uint64_t)places * GATE_OPEN);
-}
-
-/* ---- tasks ---- */
-
-static void cut_runs(struct work *work, int64_t tasks)
-{
-    for (int32_t l = 0; l < work->lanes; l++) {
-        const int64_t whole = tasks / work->lanes, rest = tasks % work->lanes;
-        atomic_init(&work->runs[l].next, whole * l + (l < rest ? l : rest));
-        work->runs[l].end = whole * (l + 1) + (l + 1 < rest ? l + 1 : rest);
-    }
-}
-
-static void work_through(struct work *work, int32_t lane)
-{
-    for (int32_t i = 0; i < work->lanes; i++) {
-        struct run *run = &work->runs[(lane + i) % work->lanes];
-        for (;;) {
-            const int64_t task = atomic_fetch_add_explicit(&run->next, 1, memory_order_relaxed);
-            if (task >= run->end)
-                break;
-            work->task(work->job, task, lane);
-        }
-    }
-}
-
-/* On a thread that is not the caller's. */
-static void work_as_caller(struct work *work, int32_t lane)
-{
-    fenv_t own;
-    fegetenv(&own);
-    fesetenv(&work->environment);
-    work_through(work, lane);
-    fesetenv(&own);
-}
-
-/* ---- workers ---- */
-
-/* Sleeps until the gate belongs to another job than `seen`, or the team ends. */
-static void sleep_for_job(dirac__team *team, uint32_t seen)
-{
-    pthread_mutex_lock(&team->mutex);
-    atomic_fetch_add(&team->asleep, 1);
-    while (gate_job(atomic_load(&team->gate)) == seen && !atomic_load(&team->stop))
-        pthread_cond_wait(&team->wake, &team->mutex);
-    atomic_fetch_sub(&team->asleep, 1);
-    pthread_mutex_unlock(&team->mutex);
-}
-
 static void *worker_main(void *argument)
 {
     struct worker *self = argument;
     dirac__team *team = self->team;
+    struct slot *slot = &team->slots[self->lane];
     uint32_t seen = 0;
 
     while (!atomic_load(&team->stop)) {
-        for (int i = 0; i < SPINS && gate_job(atomic_load(&team->gate)) == seen; i++)
+        for (int i = 0; i < SPINS && job_of(atomic_load(&slot->left)) == seen && !atomic_load(&team->stop); i++)
             pause_briefly();
-        if (gate_job(atomic_load(&team->gate)) == seen)
-            sleep_for_job(team, seen);
-        seen = gate_job(atomic_load(&team->gate));
-        if (join_job(team, seen)) {
-            work_as_caller(team->work, self->lane);
-            leave_job(team);
-        }
+        if (job_of(atomic_load(&slot->left)) == seen)
+            sleep_for_job(team, slot, seen);
+        seen = job_of(atomic_load(&slot->left));
+        const uint64_t done = work_through(team, self->lane, true);
+        if (tasks_of(done) > 0)
+            publish_done(team, slot, done);
     }
     return NULL;
 }
@@ -227,10 +218,13 @@ dirac__team *dirac__team_create(const dirac__memory *memory, int32_t lanes, dira
     team->lanes = lanes;
     team->pid = getpid();
     atomic_init(&team->owned, false);
-    atomic_init(&team->gate, 0);
     atomic_init(&team->asleep, 0);
     atomic_init(&team->waiting, false);
     atomic_init(&team->stop, false);
+    for (int32_t l = 0; l < DIRAC__MAX_LANES; l++) {
+        atomic_init(&team->slots[l].left, 0);
+        atomic_init(&team->slots[l].done, 0);
+    }
 
     if (pthread_mutex_init(&team->mutex, NULL) != 0)
         goto no_mutex;
@@ -257,7 +251,6 @@ void dirac__team_destroy(dirac__team *team)
     if (team->pid == getpid()) {
         pthread_mutex_lock(&team->mutex);
         atomic_store(&team->stop, true);
-        open_gate(team, 0); /* ends the looking of those who do not sleep */
         pthread_cond_broadcast(&team->wake);
         pthread_mutex_unlock(&team->mutex);
         for (int32_t i = 0; i < team->workers; i++)
@@ -274,6 +267,7 @@ int32_t dirac__team_lanes(const dirac__team *team)
     return team == NULL ? 1 : team->lanes;
 }
 
+/* One who is just falling asleep may be missed; the job is done without it. */
 static void wake_sleepers(dirac__team *team)
 {
     if (atomic_load(&team->asleep) == 0)
@@ -283,68 +277,74 @@ static void wake_sleepers(dirac__team *team)
     pthread_mutex_unlock(&team->mutex);
 }
 
-/* Until nobody is inside. */
-static void wait_for_workers(dirac__team *team)
+/* Tasks of this job that the workers have done. */
+static int64_t done_by_workers(dirac__team *team)
 {
-    for (int i = 0; i < SPINS && gate_inside(atomic_load(&team->gate)) > 0; i++)
+    int64_t sum = 0;
+    for (int32_t w = 1; w <= team->workers; w++) {
+        const uint64_t done = atomic_load(&team->slots[w].done);
+        if (job_of(done) == team->number)
+            sum += tasks_of(done);
+    }
+    return sum;
+}
+
+static void wait_for_workers(dirac__team *team, int64_t tasks)
+{
+    for (int i = 0; i < SPINS; i++) {
+        if (done_by_workers(team) == tasks)
+            return;
         pause_briefly();
-    if (gate_inside(atomic_load(&team->gate)) == 0)
-        return;
+    }
     pthread_mutex_lock(&team->mutex);
     atomic_store(&team->waiting, true);
-    while (gate_inside(atomic_load(&team->gate)) > 0)
+    while (done_by_workers(team) < tasks)
         pthread_cond_wait(&team->done, &team->mutex);
     atomic_store(&team->waiting, false);
     pthread_mutex_unlock(&team->mutex);
 }
 
-static void run_with_workers(dirac__team *team, struct work *work, int64_t tasks)
+static void run_with_workers(dirac__team *team, int64_t tasks, dirac__task task, void *job)
 {
-    const int32_t workers = tasks - 1 < team->workers ? (int32_t)(tasks - 1) : team->workers;
-    work->lanes = workers + 1;
-    cut_runs(work, tasks);
-    team->work = work;
-    open_gate(team, workers);
+    if (!team->started)
+        start_workers(team);
+    const int32_t lanes = tasks <= team->workers ? (int32_t)tasks : team->workers + 1;
+    fill_slots(team, lanes, tasks, task, job);
     wake_sleepers(team);
-    work_through(work, 0);
-    atomic_fetch_and(&team->gate, ~GATE_OPEN_MASK);
-    wait_for_workers(team);
+    const int64_t own = tasks_of(work_through(team, 0, false));
+    wait_for_workers(team, tasks - own);
 }
 
 static void runner_lane(void *task_data, int32_t index)
 {
-    work_as_caller(task_data, index);
+    fenv_t own;
+    fegetenv(&own);
+    work_through(task_data, index, true);
+    fesetenv(&own);
 }
 
-static void run_with_runner(dirac__team *team, struct work *work, int64_t tasks)
+static void run_with_runner(dirac__team *team, int64_t tasks, dirac__task task, void *job)
 {
-    work->lanes = tasks < team->lanes ? (int32_t)tasks : team->lanes;
-    cut_runs(work, tasks);
-    team->runner(team->user, runner_lane, work, work->lanes);
-    work_through(work, 0); /* everything, if it refused: else nothing is left */
+    const int32_t lanes = tasks < team->lanes ? (int32_t)tasks : team->lanes;
+    fill_slots(team, lanes, tasks, task, job);
+    team->runner(team->user, runner_lane, team, lanes);
+    work_through(team, 0, false); /* everything, if it refused: else nothing is left */
 }
 
 void dirac__team_run(dirac__team *team, int64_t tasks, dirac__task task, void *job)
 {
-    bool alone = team == NULL || tasks < 2 || team->lanes < 2 || team->pid != getpid() ||
+    bool alone = team == NULL || tasks < 2 || tasks > UINT32_MAX || team->lanes < 2 || team->pid != getpid() ||
                  atomic_exchange(&team->owned, true);
     if (alone) {
         for (int64_t i = 0; i < tasks; i++)
             task(job, i, 0);
         return;
     }
-
-    struct work work; /* runs that no lane has are never looked at */
-    work.task = task;
-    work.job = job;
-    fegetenv(&work.environment);
-    if (team->runner != NULL) {
-        run_with_runner(team, &work, tasks);
-    } else {
-        if (!team->started)
-            start_workers(team);
-        run_with_workers(team, &work, tasks);
-    }
+    fegetenv(&team->environment);
+    if (team->runner != NULL)
+        run_with_runner(team, tasks, task, job);
+    else
+        run_with_workers(team, tasks, task, job);
     atomic_store(&team->owned, false);
 }
 
