@@ -110,7 +110,7 @@ DIRAC_API int32_t dirac_context_set_seed(dirac_context *context, uint64_t seed);
 
 /**
  * Which kernels to use, for tests and for equal bits on unlike machines.
- * @param name "scalar", "x86-64-v2", "x86-64-v3", "x86-64-v4", "aarch64", or NULL for the best this CPU runs.
+ * @param name "scalar", "x86-64-v3", "x86-64-v4", "aarch64", or NULL for the best this CPU runs.
  * Errors: ARGUMENT (no such name), UNSUPPORTED (not in this build or not on this CPU), STATE. Since 0.1.
  */
 DIRAC_API int32_t dirac_context_set_kernels(dirac_context *context, const char *name);

@@ -133,14 +133,14 @@ int32_t dirac_context_set_seed(dirac_context *context, uint64_t seed)
 
 static int32_t find_kernels(const char *function, const char *name, const dirac__kernels **out)
 {
-    static const char *const names[] = {"scalar", "x86-64-v2", "x86-64-v3", "x86-64-v4", "aarch64"};
+    static const char *const names[] = {"scalar", "x86-64-v3", "x86-64-v4", "aarch64"};
     size_t i = 0, count = sizeof names / sizeof names[0];
     while (i < count && strcmp(name, names[i]) != 0)
         i++;
     if (i == count)
         return dirac__fail(
             DIRAC_ERR_ARGUMENT,
-            "%s: no kernels are called \"%.64s\"; the names are scalar, x86-64-v2, x86-64-v3, "
+            "%s: no kernels are called \"%.64s\"; the names are scalar, x86-64-v3, "
             "x86-64-v4 and aarch64",
             function, name);
     *out = dirac__kernels_named(name);

@@ -7,9 +7,6 @@
 #include "kernels/kernels.h"
 
 extern const dirac__kernels dirac__scalar_table;
-#ifdef DIRAC_HAVE_V2
-extern const dirac__kernels dirac__v2_table;
-#endif
 #ifdef DIRAC_HAVE_V3
 extern const dirac__kernels dirac__v3_table;
 #endif
@@ -26,9 +23,6 @@ const dirac__kernels *const dirac__kernel_tables[] = {
 #endif
 #ifdef DIRAC_HAVE_V3
     &dirac__v3_table,
-#endif
-#ifdef DIRAC_HAVE_V2
-    &dirac__v2_table,
 #endif
 #ifdef DIRAC_HAVE_AARCH64
     &dirac__aarch64_table,

@@ -6,6 +6,10 @@
 
 #include <string.h>
 
+#if DIRAC_LANES == 16
+#include <immintrin.h>
+#endif
+
 #include "kernels/kernels.h"
 
 #define DIRAC__JOIN2(a, b, c) a##b##_##c
@@ -31,11 +35,15 @@ static inline vec vec_all(float x)
     return x - (vec){0};
 }
 
-/* max(v, 0); NaN stays */
+/* max(v, 0); NaN stays: the instruction gives its second operand then */
 static inline vec vec_relu(vec v)
 {
+#if DIRAC_LANES == 16
+    return (vec)_mm512_max_ps((__m512){0}, (__m512)v);
+#else
     typedef int32_t mask __attribute__((vector_size(DIRAC_LANES * 4)));
     return (vec)((mask)v & ~(mask)(v < (vec){0}));
+#endif
 }
 
 #endif

@@ -82,10 +82,52 @@ static ALWAYS_INLINE void transform(int active, int whole, float *v, int64_t poi
     }
 }
 
+#if DIRAC_LANES == 16
+/* The same for whole tiles, half of the rows of points at a time: those fit the 32 registers. */
+static ALWAYS_INLINE void transform_half(int active, int64_t first, float *v, int64_t point, const patch *in, int64_t c,
+                                         const dirac__activation *map)
+{
+    vec middle[WINOGRAD_IN / 2][WINOGRAD_IN], points[WINOGRAD_IN];
+    UNROLL
+    for (int64_t j = 0; j < WINOGRAD_IN; j++) {
+        vec column[WINOGRAD_IN];
+        UNROLL
+        for (int i = 0; i < WINOGRAD_IN; i++) {
+            column[i] = vec_load(in->rows[i] + j * in->steps[0] + c);
+            if (active) {
+                column[i] = vec_relu(vec_load(map->scale + c) * column[i] + vec_load(map->shift + c));
+            }
+        }
+        input_transform(points, column);
+        UNROLL
+        for (int64_t i = 0; i < WINOGRAD_IN / 2; i++) {
+            middle[i][j] = points[first + i];
+        }
+    }
+    UNROLL
+    for (int64_t i = 0; i < WINOGRAD_IN / 2; i++) {
+        input_transform(points, middle[i]);
+        UNROLL
+        for (int j = 0; j < WINOGRAD_IN; j++) {
+            vec_store(v + ((first + i) * WINOGRAD_IN + j) * point, points[j]);
+        }
+    }
+}
+#endif
+
 /* All channels of one tile. */
 static ALWAYS_INLINE void transform_tile(int active, int whole, float *v, const dirac__point_order *order, const patch *in,
                                          int64_t channels, const dirac__activation *map)
 {
+#if DIRAC_LANES == 16
+    for (int64_t c = 0; whole && c < channels; c += DIRAC_LANES, v += order->channel) {
+        transform_half(active, 0, v, order->point, in, c, map);
+        transform_half(active, WINOGRAD_IN / 2, v, order->point, in, c, map);
+    }
+    if (whole) {
+        return;
+    }
+#endif
     for (int64_t c = 0; c < channels; c += DIRAC_LANES, v += order->channel) {
         transform(active, whole, v, order->point, in, c, map);
     }

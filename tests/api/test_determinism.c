@@ -179,7 +179,7 @@ static int32_t run_nothing(void *user, dirac_task_fn task, void *data, int32_t c
 
 /* ---- tests ---- */
 
-static const char *const kernel_names[] = {"scalar", "x86-64-v2", "x86-64-v3", "x86-64-v4", "aarch64"};
+static const char *const kernel_names[] = {"scalar", "x86-64-v3", "x86-64-v4", "aarch64"};
 
 static int runs_here(const char *kernels)
 {

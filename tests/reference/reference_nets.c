@@ -18,7 +18,7 @@ void must(const char *what, int32_t status)
 
 void for_each_way(void (*test)(const reference_way *way))
 {
-    static const char *const kernels[] = {"scalar", "x86-64-v2", "x86-64-v3", "x86-64-v4", "aarch64"};
+    static const char *const kernels[] = {"scalar", "x86-64-v3", "x86-64-v4", "aarch64"};
     int tried = 0;
     for (size_t k = 0; k < sizeof kernels / sizeof *kernels; k++)
         for (int32_t strict = 0; strict < 2; strict++) {

@@ -5,7 +5,7 @@
 
 #include "support/nets.h"
 
-static const char *const kernel_names[] = {"scalar", "x86-64-v2", "x86-64-v3", "x86-64-v4", "aarch64"};
+static const char *const kernel_names[] = {"scalar", "x86-64-v3", "x86-64-v4", "aarch64"};
 #define KERNEL_NAMES (sizeof kernel_names / sizeof kernel_names[0])
 
 /* A context with those kernels, or NULL if this build or this machine does not have them. */

@@ -150,8 +150,8 @@ static void kernel_options(void **state)
     assert_string_equal(dirac_context_kernels(context), "scalar");
     assert_int_equal(dirac_context_set_kernels(context, "avx2"), DIRAC_ERR_ARGUMENT);
     assert_int_equal(dirac_context_set_kernels(context, ""), DIRAC_ERR_ARGUMENT);
-    static const char *const names[] = {"x86-64-v2", "x86-64-v3", "x86-64-v4", "aarch64"};
-    for (size_t i = 0; i < 4; i++) {
+    static const char *const names[] = {"x86-64-v3", "x86-64-v4", "aarch64"};
+    for (size_t i = 0; i < 3; i++) {
         bool there = dirac__kernels_named(names[i]) != NULL;
         assert_int_equal(dirac_context_set_kernels(context, names[i]),
                          there ? DIRAC_OK : DIRAC_ERR_UNSUPPORTED);
