@@ -27,7 +27,7 @@
  * layers of a net follow each other within that time. */
 #define SPINS 2000
 
-#define LINE 128 /* two lines of the cache: they are fetched in pairs */
+#define LINE 64 /* of the cache; what the allocator keeps */
 
 struct slot {
     _Alignas(LINE) _Atomic uint64_t left; /* [job | tasks] */
@@ -92,10 +92,21 @@ static uint64_t word_of(uint32_t job, uint32_t tasks)
     return (uint64_t)job << 32 | tasks;
 }
 
+/* Numbers of jobs begin anew after 2^32 of them, without 0, which is no job's; what a worker published long ago is no longer
+ * of the job that has its number then. */
+static void next_number(dirac__team *team)
+{
+    if (++team->number != 0)
+        return;
+    team->number = 1;
+    for (int32_t l = 0; l < team->lanes; l++)
+        atomic_store(&team->slots[l].done, 0);
+}
+
 /* Hands the tasks out in runs to lanes 0 to lanes - 1. */
 static void fill_slots(dirac__team *team, int32_t lanes, int64_t tasks, dirac__task task, void *job)
 {
-    team->number++;
+    next_number(team);
     for (int32_t l = lanes - 1; l >= 0; l--) { /* lane 0, the caller's, last */
         struct slot *slot = &team->slots[l];
         const int64_t end = tasks / lanes * (l + 1) + (l + 1 < tasks % lanes ? l + 1 : tasks % lanes);
@@ -120,8 +131,8 @@ static uint32_t take_task(struct slot *slot, int64_t *task)
     return 0;
 }
 
-/* Does tasks until none is left: [job | how many]. Nobody else can finish a job of which this lane has done a task without
- * having published it, so all are of one job. On a thread that is not the caller's, under the caller's environment. */
+/* Does tasks until none is seen: [job | how many]. A job of which this lane has done a task that it has not published cannot
+ * end, so all are of one job. On a thread that is not the caller's, under the caller's environment. */
 static uint64_t work_through(dirac__team *team, int32_t lane, bool foreign)
 {
     uint32_t job = 0, count = 0, number;
@@ -152,9 +163,12 @@ static void sleep_for_job(dirac__team *team, const struct slot *slot, uint32_t s
     pthread_mutex_unlock(&team->mutex);
 }
 
+/* What one walk over the slots has done. A walk may meet the first tasks of a job that is just being handed out, and the next
+ * walk more of it, so counts of the same job add up. */
 static void publish_done(dirac__team *team, struct slot *slot, uint64_t done)
 {
-    atomic_store(&slot->done, done);
+    const uint64_t before = atomic_load_explicit(&slot->done, memory_order_relaxed);
+    atomic_store(&slot->done, job_of(before) == job_of(done) ? before + tasks_of(done) : done);
     if (atomic_load(&team->waiting)) {
         pthread_mutex_lock(&team->mutex);
         pthread_cond_signal(&team->done);
