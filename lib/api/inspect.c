@@ -159,7 +159,7 @@ static int32_t check_array(checker *c, const char *name, float *values, const fl
     for (int32_t i = 0; i < samples && (size_t)i < count; i++) {
         const size_t at = count <= (size_t)samples ? (size_t)i : (size_t)dirac__random_below(&random, (uint64_t)i, count);
         const float value = values[at];
-        double above, below;
+        double above = 0, below = 0;
         values[at] = (float)((double)value + step);
         const float up = values[at];
         int32_t status = project(c, &above);

@@ -167,7 +167,7 @@ static int32_t look_up(const dirac_node *node, const char *attribute, int32_t ty
 
 int32_t dirac_node_get_int(const dirac_node *node, const char *attribute, int64_t *value)
 {
-    int64_t values[3];
+    int64_t values[3] = {0};
     int32_t count;
     CHECK_HANDLE(value);
     CHECK(dirac_node_get_ints(node, attribute, values, &count));

@@ -234,8 +234,10 @@ int32_t dirac_session_activation(const dirac_session *session, const dirac_node 
 
 static bool same_layer(const dirac_node *a, const dirac_node *b)
 {
+    /* NOLINTNEXTLINE(bugprone-suspicious-memory-comparison,cert-exp42-c,cert-flp37-c): unused bytes are zero */
+    const bool same_options = memcmp(a->layer.values, b->layer.values, sizeof a->layer.values) == 0;
     if (a->layer.kind != b->layer.kind || a->layer.rank != b->layer.rank || a->layer.n_inputs != b->layer.n_inputs ||
-        memcmp(a->layer.values, b->layer.values, sizeof a->layer.values) != 0 || strcmp(a->name, b->name) != 0 ||
+        !same_options || strcmp(a->name, b->name) != 0 ||
         !dirac__shape_equal(&a->shape, &b->shape) || a->n_tensors != b->n_tensors ||
         memcmp(a->tensors, b->tensors, (size_t)a->n_tensors * sizeof *a->tensors) != 0)
         return false;

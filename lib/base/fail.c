@@ -23,7 +23,7 @@ __attribute__((format(printf, 1, 0))) static void write_record(const char *forma
     record[size] = 0;
 }
 
-int32_t dirac__fail(int32_t status, const char *format, ...)
+int32_t(dirac__fail)(int32_t status, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
@@ -32,12 +32,12 @@ int32_t dirac__fail(int32_t status, const char *format, ...)
     return status;
 }
 
-int32_t dirac__fail_memory(const char *what)
+int32_t(dirac__fail_memory)(const char *what)
 {
     return dirac__fail(DIRAC_ERR_MEMORY, "out of memory: %s", what);
 }
 
-int32_t dirac__fail_in(int32_t status, const char *prefix)
+int32_t(dirac__fail_in)(int32_t status, const char *prefix)
 {
     return dirac__fail(status, "%s: %s", prefix, record);
 }

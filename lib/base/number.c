@@ -256,7 +256,7 @@ static void shortest_decimal(uint64_t bits, int32_t n, decimal *out)
 static char *put_digits(char *to, const decimal *number, int64_t from, int64_t until)
 {
     for (int64_t i = from; i < until; i++)
-        *to++ = i >= 0 && i < number->count ? number->digits[i] : '0';
+        *to++ = (char)(i >= 0 && i < number->count ? number->digits[i] : '0');
     return to;
 }
 

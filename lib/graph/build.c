@@ -242,6 +242,7 @@ static int32_t check_sharing(const dirac_net *net)
         const dirac_node *node = net->nodes[i], *owner = node->owner;
         const dirac__kind *kind = node->layer.kind;
         for (int32_t j = 0; owner != NULL && j < kind->n_attributes; j++)
+            /* NOLINTNEXTLINE(bugprone-suspicious-memory-comparison,cert-exp42-c,cert-flp37-c): unused bytes are zero */
             if (memcmp(&node->layer.values[j], &owner->layer.values[j], sizeof node->layer.values[j]) != 0)
                 return dirac__fail(DIRAC_ERR_ARGUMENT,
                                    "layer \"%s\" cannot use the parameters of \"%s\": their attribute \"%s\" differs",

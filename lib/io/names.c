@@ -242,7 +242,7 @@ done:
 
 static bool to_training(const char *own, char out[DIRAC__NAME_CAPACITY])
 {
-    int32_t g, b;
+    int32_t g = 0, b = 0;
     if (strcmp(own, "conv.weight") == 0) {
         strcpy(out, "conv");
         return true;

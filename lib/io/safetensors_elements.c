@@ -93,7 +93,7 @@ int32_t dirac__safetensors_to_float(const dirac__safetensors *file,
                                     const dirac__file_tensor *tensor, float *out)
 {
     size_t size = dirac__dtype_size(tensor->dtype);
-    size_t count = tensor->bytes / size;
+    size_t count = size > 0 ? tensor->bytes / size : 0;
     const unsigned char *in = tensor->data;
     switch (tensor->dtype) {
     case DIRAC__DTYPE_F32:

@@ -179,6 +179,7 @@ static void join(const weight_job *job, const part *q)
         for (int64_t j = 0; j < q->channels; j++) {
             float *to = job->g + ((q->group * job->co + q->first + j) * job->ci + q->i0) * taps + k;
             for (int64_t m = 0; m < count; m++) {
+                /* cppcheck-suppress uninitvar ; vec_store() wrote it */
                 to[m] = total[m * q->width + j];
             }
         }
