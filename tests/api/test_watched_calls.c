@@ -566,20 +566,30 @@ static void watch_all(void)
     assert_int_equal(memory.bytes, 0);
 }
 
+static int make_folder(void **state)
+{
+    (void)state;
+    return mkdtemp(folder) == NULL;
+}
+
 static void test_every_call(void **state)
 {
     (void)state;
-    assert_non_null(mkdtemp(folder));
     for (size_t i = 0; i < sizeof environments / sizeof environments[0]; i++) {
         watched_environment = &environments[i];
         watch_all();
     }
+}
+
+static int remove_files(void **state)
+{
+    (void)state;
     unlink(at("net")), unlink(at("published")), unlink(at("checkpoint"));
-    rmdir(folder);
+    return rmdir(folder);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_every_call)};
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, make_folder, remove_files);
 }
