@@ -187,6 +187,15 @@ suite_cross() {
     done
 }
 
+# A host that runs for SOAK_SECONDS (default 15).
+suite_soak() {
+    need $packages
+    say "soak"
+    build gate --werror
+    (cd "$builds/gate" && ./tests/dirac-soak --seconds "${SOAK_SECONDS:-15}")
+    passed=$((passed + 1))
+}
+
 mkdir -p "$builds"
 suite=${1:-gate}
 command -v "suite_$suite" >/dev/null || {
