@@ -209,6 +209,7 @@ static void parse_input(const char *text, int64_t *input)
 {
     int used = 0;
     long long c, h, w;
+    /* NOLINTNEXTLINE(cert-err34-c): nine digits always fit */
     if (sscanf(text, "%9lldx%9lldx%9lld%n", &c, &h, &w, &used) != 3 || text[used] != '\0' ||
         c < 1 || h < 1 || w < 1)
         fail_usage("--input: \"%s\" is not channels x height x width, like 3x32x32", text);

@@ -195,6 +195,7 @@ static void resume(run *r)
     tally *t = &r->so_far;
     compare_settings(r, path);
     check(dirac_checkpoint_load(r->checkpoint, path), "going on from the checkpoint");
+    /* NOLINTNEXTLINE(cert-err34-c): this program wrote it */
     if (sscanf(text_blob(r->checkpoint, path, "tally"),
                "%" SCNd64 " %" SCNd64 " %" SCNd64 " %la %la", &t->epoch, &t->seen, &t->correct,
                &t->loss, &t->seconds) != 5)

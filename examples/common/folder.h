@@ -15,7 +15,7 @@ typedef struct {
 /* The names in a folder, in the order of their bytes: its folders, or its images. Ends the program when it cannot. */
 name_list folder_classes(const char *folder);
 name_list folder_images(const char *folder);
-void name_list_free(name_list *list);
+void name_list_free(name_list *names);
 
 /*
  * Reads every image of <directory>/<split>/<class>/ into a set of (3, height, width); others are scaled to cover that
