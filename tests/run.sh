@@ -218,7 +218,7 @@ suite_lint() {
     passed=$((passed + 1))
     say "clang-tidy, $(wc -l <"$builds/lint.files") files"
     xargs -P 2 -n 8 clang-tidy -p "$builds/lint" --quiet <"$builds/lint.files" >"$builds/lint.log" 2>&1 ||
-        { cat "$builds/lint.log"; exit 1; }
+        { grep -v 'warnings\{0,1\} generated' "$builds/lint.log"; exit 1; }
     passed=$((passed + 1))
 }
 

@@ -99,11 +99,11 @@ void WINOGRAD(multiply)(float *m, const float *v, const float *u, int64_t tiles,
         const int64_t width = panel_width(written, p);
         float *to = m + p * PANEL * tiles;
         const float *panel = u + p * PANEL * summed, *x = v;
-        rows_function *const *const functions = rows_functions[0] + (width > DIRAC_LANES);
+        const int wide = width > DIRAC_LANES;
         for (int64_t t = 0; t < tiles; t += TILE_ROWS, x += TILE_ROWS * summed, to += TILE_ROWS * width) {
             const int64_t rows = at_most(TILE_ROWS, tiles - t);
             const float *call = calls != NULL ? next_call(calls, summed * width) : panel + AHEAD;
-            functions[2 * (rows - 1)](to, x, panel, call != NULL ? call : panel, summed);
+            rows_functions[rows - 1][wide](to, x, panel, call != NULL ? call : panel, summed);
         }
     }
 }

@@ -30,7 +30,7 @@ typedef struct dirac__norm {
 /* Adds the bytes of the arrays; false when they cannot be addressed. */
 bool dirac__norm_room(size_t *bytes, size_t c);
 /* Points the arrays into what dirac__norm_room() counted; leaves the three answers alone. */
-void dirac__norm_cut(dirac__norm *norm, void *at, size_t c);
+void dirac__norm_cut(dirac__norm *norm, void *from, size_t c);
 /* The same in all that a batch norm of c channels saves (batch_norm.c). */
 void dirac__batch_norm_cut(dirac__norm *norm, void *saved, int64_t c);
 

@@ -28,7 +28,8 @@ static double layer_bytes(const dirac_session *s, const dirac_node *node)
 /* `slice` images at a time, `share` of them in one core's cache. */
 static double traffic(const dirac_session *s, double weights, int64_t slice, int64_t share)
 {
-    double bytes = weights * (double)((s->batch + slice - 1) / slice);
+    const int64_t slices = (s->batch + slice - 1) / slice;
+    double bytes = weights * (double)slices;
     for (size_t i = 0; i < s->net->n_nodes; i++) {
         const double one = layer_bytes(s, s->net->nodes[i]);
         if (one * (double)share > CACHE_BYTES)
