@@ -53,6 +53,13 @@ DIRAC_API int32_t dirac_session_set_seed(dirac_session *session, uint64_t seed);
  * Errors: ARGUMENT, STATE.
  */
 DIRAC_API int32_t dirac_session_set_strict(dirac_session *session, int32_t strict);
+/**
+ * Inference: 0, default: weights are kept in the layout of the kernels, once for each version of the net, and read from there.
+ * 1: they are put into that layout in each forward, layer by layer into the same memory: the session takes little more than
+ * the values between layers, and a forward of few images takes longer. Same bits. Training always works so.
+ * Errors: ARGUMENT, STATE. Since 0.1.
+ */
+DIRAC_API int32_t dirac_session_set_lean(dirac_session *session, int32_t lean);
 
 /**
  * The bytes that prepare will ask for (or did): activations, gradients, workspace.

@@ -121,6 +121,13 @@ int32_t dirac_session_set_strict(dirac_session *session, int32_t strict)
     return DIRAC_OK;
 }
 
+int32_t dirac_session_set_lean(dirac_session *session, int32_t lean)
+{
+    CHECK(open_options(session, __func__));
+    session->lean = lean != 0;
+    return DIRAC_OK;
+}
+
 int32_t dirac_session_bytes(dirac_session *session, size_t *bytes)
 {
     DIRAC__HOLD_FLOATS();

@@ -107,6 +107,7 @@ typedef struct dirac__layer_plan {
     int64_t images; /* of one pass, at most: what memory is for; the batch or fewer */
     bool training;
     bool strict;
+    bool lean; /* inference: keep nothing prepared */
     bool blas;
     int32_t lanes;
     const dirac__kernels *kernels; /* NULL when only shapes are wanted */
@@ -143,7 +144,7 @@ typedef struct dirac__pass {
     float *const *pending;    /* training forward: for each state tensor 2 arrays of its size, decay then addend: the
                                * commit does state = decay state + addend. NULL entries: parameters. */
     void *saved, *scratch;
-    const void *prepared;
+    const void *prepared; /* NULL: nothing was asked for */
     dirac__norm *norm;         /* training: a batch norm's own */
     const dirac__norm *before; /* joins_norms: the batch norm, with its ReLU, that x is read through; or NULL */
     const dirac__norm *behind; /* joins_norms: the batch norm that reads y, if it is to be served; or NULL */

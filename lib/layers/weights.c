@@ -124,13 +124,14 @@ static int32_t plan_memory(dirac__layer_plan *plan, const dirac__weights *w)
             dirac__algorithm_choose(plan->kernels, &w->geometry, plan->strict));
         fits = training_room(&plan->scratch, plan, w) && dirac__weights_coefficients_room(&plan->saved, w);
     } else {
-        /* the coefficients only live while `prepare` runs; they are few */
+        /* the coefficients only live while weights are packed; they are few */
         const dirac__kernels *k = plan->kernels;
         const dirac__algorithm a = dirac__algorithm_choose(k, &w->geometry, plan->strict);
         dirac__convolution pass = w->geometry;
         pass.n = plan->images;
-        fits = dirac__room(&plan->prepared, dirac__algorithm_packed(a, &pass, false), sizeof(float)) &&
-               dirac__weights_coefficients_room(&plan->prepared, w) &&
+        size_t *packed = plan->lean ? &plan->scratch : &plan->prepared;
+        fits = dirac__room(packed, dirac__algorithm_packed(a, &pass, false), sizeof(float)) &&
+               dirac__weights_coefficients_room(packed, w) &&
                dirac__room(&plan->scratch, dirac__algorithm_scratch(a, &pass, plan->lanes), sizeof(float));
     }
     return fits ? DIRAC_OK : dirac__fail_room(plan, "computing it");
@@ -195,13 +196,20 @@ static dirac__coefficients saved_coefficients(const dirac__pass *pass, const dir
     return cut_coefficients(w, &at);
 }
 
+/* Packed weights at *at, and their coefficients, which nobody needs later, behind them. */
+static float *pack_for_inference(const dirac__pass *pass, const dirac__weights *w, unsigned char **at)
+{
+    const dirac__algorithm a = choose(pass, w);
+    float *packed = dirac__take(at, dirac__algorithm_packed(a, &w->geometry, false), sizeof(float));
+    const dirac__coefficients c = dirac__weights_coefficients(pass, w, at);
+    dirac__algorithm_pack(a, packed, pass->parameters[0], c.scale, c.delta, &w->geometry, false, pass->team);
+    return packed;
+}
+
 void dirac__weights_prepare(const dirac__pass *pass, const dirac__weights *w, void *prepared)
 {
     unsigned char *at = prepared;
-    const dirac__algorithm a = choose(pass, w);
-    float *packed = dirac__take(&at, dirac__algorithm_packed(a, &w->geometry, false), sizeof(float));
-    const dirac__coefficients c = dirac__weights_coefficients(pass, w, &at);
-    dirac__algorithm_pack(a, packed, pass->parameters[0], c.scale, c.delta, &w->geometry, false, pass->team);
+    pack_for_inference(pass, w, &at);
 }
 
 /* What x is read through, where a batch norm and its ReLU stand before. */
@@ -222,6 +230,8 @@ void dirac__weights_forward(const dirac__pass *pass, const dirac__weights *w)
         float *now = dirac__take(&at, dirac__algorithm_packed(a, &w->geometry, false), sizeof(float));
         dirac__algorithm_pack(a, now, pass->parameters[0], c.scale, c.delta, &w->geometry, false, pass->team);
         packed = now;
+    } else if (packed == NULL) {
+        packed = pack_for_inference(pass, w, &at);
     }
     const dirac__activation activation = activation_of(pass);
     const dirac__moments moments = {pass->behind != NULL ? pass->behind->mean : NULL,

@@ -104,6 +104,7 @@ static int32_t ask_layer(planner *p, int32_t id, size_t *next_edge)
     *next_edge += (size_t)node->layer.n_inputs;
     dirac__layer_plan ask = {.layer = &node->layer, .name = node->name, .in = in, .batch = s->batch,
                              .images = p->plan->slice, .training = p->training, .strict = s->strict,
+                             .lean = s->lean,
                              .blas = s->context->blas,
                              .lanes = p->plan->copies > 1 ? 1 : dirac__team_lanes(s->context->team),
                              .kernels = s->context->kernels};

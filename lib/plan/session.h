@@ -90,7 +90,7 @@ struct dirac_session {
     atomic_flag busy;
     /* options */
     int64_t batch;
-    bool input_gradients, strict;
+    bool input_gradients, strict, lean;
     uint64_t seed;
     dirac__shape *inputs; /* n_inputs */
     int32_t n_inputs;

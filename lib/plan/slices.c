@@ -43,7 +43,7 @@ static bool can_be_cut(const dirac_session *s)
     for (size_t i = 0; i < s->net->n_nodes; i++)
         if (s->net->nodes[i]->layer.kind->traits & DIRAC__CUSTOM)
             return false; /* a host's layers run on the calling thread, and may look at all images */
-    return s->mode == DIRAC_INFER && s->batch > 1;
+    return s->mode == DIRAC_INFER && s->batch > 1 && !s->lean; /* lean: each slice would pack all weights again */
 }
 
 int64_t dirac__choose_slice(const dirac_session *s)

@@ -385,12 +385,13 @@ static void company(dirac_session *session, const floats *images, const floats *
     drop_floats(&batch);
 }
 
-static dirac_session *serve(dirac_net *net, int64_t batch, int32_t strict)
+static dirac_session *serve(dirac_net *net, int64_t batch, int32_t strict, int32_t lean)
 {
     dirac_session *session;
     ok(dirac_session_create(&session, net, DIRAC_INFER));
     ok(dirac_session_set_batch(session, batch));
     ok(dirac_session_set_strict(session, strict));
+    ok(dirac_session_set_lean(session, lean));
     ok(dirac_session_prepare(session));
     return session;
 }
@@ -414,12 +415,15 @@ static void check_company(model_fn model, int64_t size, int32_t threads, int32_t
     ok(dirac_net_build(net));
     stir_batch_norms(net, 4, 5);
     floats images = random_numbers((size_t)(COMPANY * 3 * size * size), 8, -2, 2);
-    dirac_session *session = serve(net, COMPANY, strict), *single = serve(net, 1, strict);
+    dirac_session *session = serve(net, COMPANY, strict, 0), *single = serve(net, 1, strict, 0);
+    dirac_session *lean = serve(net, COMPANY, strict, 1);
     floats alone = one_by_one(session, &images), other = one_by_one(single, &images);
     for (int64_t n = 1; n <= COMPANY; n++)
         company(session, &images, &alone, n, 2 * n);
     for (int64_t shift = 1; shift < COMPANY; shift += 3)
         company(session, &images, &alone, COMPANY, shift);
+    company(lean, &images, &alone, COMPANY, 1);
+    company(lean, &images, &alone, 3, 2);
     if (strict) /* otherwise the algorithm, and with it the rounding, may depend on the batch a session is made for */
         same_bits("a session for one image", alone, other);
     drop_floats(&alone);
@@ -427,6 +431,27 @@ static void check_company(model_fn model, int64_t size, int32_t threads, int32_t
     drop_floats(&images);
     dirac_session_destroy(session);
     dirac_session_destroy(single);
+    dirac_session_destroy(lean);
+    dirac_net_destroy(net);
+    dirac_context_destroy(context);
+}
+
+/* A lean session needs no memory for weights but what the largest layer's take for a moment. */
+static void test_lean_bytes(void **state)
+{
+    (void)state;
+    dirac_context *context = make_context(&(setup){.threads = 1});
+    dirac_net *net;
+    size_t bytes, lean_bytes;
+    ok(dirac_net_create(&net, context));
+    dirac_net_output(net, dirac_model_vgg16_cifar(net, dirac_net_input2d(net, 3, 32, 32), 10));
+    ok(dirac_net_build(net));
+    dirac_session *session = serve(net, 1, 0, 0), *lean = serve(net, 1, 0, 1);
+    ok(dirac_session_bytes(session, &bytes));
+    ok(dirac_session_bytes(lean, &lean_bytes));
+    assert_true(lean_bytes < bytes / 3); /* its largest layer has a sixth of the weights; and there are values */
+    dirac_session_destroy(session);
+    dirac_session_destroy(lean);
     dirac_net_destroy(net);
     dirac_context_destroy(context);
 }
@@ -453,7 +478,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_runners),
         cmocka_unit_test(test_seeds_matter),
         cmocka_unit_test(test_blas_core_types),
-        cmocka_unit_test(test_company),
+        cmocka_unit_test(test_lean_bytes), cmocka_unit_test(test_company),
     };
     if (argc > 1 && strcmp(argv[1], "--hash") == 0)
         return print_hash();

@@ -342,6 +342,7 @@ static void test_sessions(void **state)
     null(dirac_session_set_input_gradients(NULL, 1));
     null(dirac_session_set_seed(NULL, 1));
     null(dirac_session_set_strict(NULL, 1));
+    null(dirac_session_set_lean(NULL, 1));
     null(dirac_session_bytes(NULL, &bytes));
     null(dirac_session_bytes(open, NULL));
     null(dirac_session_prepare(NULL));

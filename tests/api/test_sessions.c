@@ -105,6 +105,7 @@ static void test_after_prepare(void **state)
     refused(dirac_session_set_input_gradients(s, 1), DIRAC_ERR_STATE);
     refused(dirac_session_set_seed(s, 1), DIRAC_ERR_STATE);
     refused(dirac_session_set_strict(s, 1), DIRAC_ERR_STATE);
+    refused(dirac_session_set_lean(s, 1), DIRAC_ERR_STATE);
     refused(dirac_session_prepare(s), DIRAC_ERR_STATE);
     message_has("fixed");
     refused(dirac_session_output(s, 0, &values, NULL), DIRAC_ERR_STATE); /* no forward yet */

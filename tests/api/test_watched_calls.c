@@ -387,6 +387,7 @@ static void watch_session(void)
     WATCHED(dirac_session_set_input_gradients(session, 1));
     WATCHED(dirac_session_set_seed(session, 6));
     WATCHED(dirac_session_set_strict(session, 0));
+    WATCHED(dirac_session_set_lean(session, 0));
     WATCHED(dirac_session_bytes(session, &bytes));
     WATCHED(dirac_session_prepare(session));
     WATCH((void)dirac_session_batch(session));

@@ -258,6 +258,7 @@ PROTOTYPES = {
     "dirac_session_set_input_gradients": (STATUS, (POINTER(dirac_session), c_int32,)),
     "dirac_session_set_seed": (STATUS, (POINTER(dirac_session), c_uint64,)),
     "dirac_session_set_strict": (STATUS, (POINTER(dirac_session), c_int32,)),
+    "dirac_session_set_lean": (STATUS, (POINTER(dirac_session), c_int32,)),
     "dirac_session_bytes": (STATUS, (POINTER(dirac_session), POINTER(c_size_t),)),
     "dirac_session_prepare": (STATUS, (POINTER(dirac_session),)),
     "dirac_session_forward": (STATUS, (POINTER(dirac_session), POINTER(c_float), c_int64,)),

@@ -28,13 +28,14 @@ class Session(Handle):
 
     training: batch statistics, dropout, backward. batch: the most images of one forward. input_sizes: {input index:
     (height, width)} for other sizes than the net's. keep: inner nodes whose values stay readable. input_gradients:
-    whether backward gives them. seed: of dropout. strict: sums products directly, no Winograd.
+    whether backward gives them. seed: of dropout. strict: sums products directly, no Winograd. lean: inference keeps no
+    weights in the layout of the kernels: less memory, slower forwards.
     """
 
     def __init__(self, net: Net, *, training: bool = False, batch: int = 1,
                  input_sizes: Optional[Dict[int, Sequence[int]]] = None, keep: Iterable[Node] = (),
                  input_gradients: bool = False, seed: Optional[int] = None, strict: bool = False,
-                 prepare: bool = True) -> None:
+                 lean: bool = False, prepare: bool = True) -> None:
         made = ctypes.POINTER(_api.dirac_session)()
         C.dirac_session_create(ctypes.byref(made), net._c, _api.DIRAC_TRAIN if training else _api.DIRAC_INFER)
         self._owner = Owner(made, C.dirac_session_destroy, net._c)
@@ -49,6 +50,8 @@ class Session(Handle):
             C.dirac_session_set_seed(self._c, seed)
         if strict:
             C.dirac_session_set_strict(self._c, 1)
+        if lean:
+            C.dirac_session_set_lean(self._c, 1)
         if prepare:
             self.prepare()
 

@@ -70,6 +70,11 @@ impl SessionBuilder {
         self.with(|raw| unsafe { sys::dirac_session_set_strict(raw, 1) })
     }
 
+    /// Inference keeps no weights in the layout of the kernels: less memory, slower forwards.
+    pub fn lean(self) -> Self {
+        self.with(|raw| unsafe { sys::dirac_session_set_lean(raw, 1) })
+    }
+
     /// The bytes that `prepare` will ask for.
     pub fn bytes(&self) -> Result<usize> {
         self.session.as_ref().map_err(Clone::clone)?.bytes()

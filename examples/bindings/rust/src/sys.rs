@@ -390,6 +390,7 @@ extern "C" {
     pub fn dirac_session_set_input_gradients(session: *mut dirac_session, wanted: i32) -> i32;
     pub fn dirac_session_set_seed(session: *mut dirac_session, seed: u64) -> i32;
     pub fn dirac_session_set_strict(session: *mut dirac_session, strict: i32) -> i32;
+    pub fn dirac_session_set_lean(session: *mut dirac_session, lean: i32) -> i32;
     pub fn dirac_session_bytes(session: *mut dirac_session, bytes: *mut usize) -> i32;
     pub fn dirac_session_prepare(session: *mut dirac_session) -> i32;
     pub fn dirac_session_forward(session: *mut dirac_session, input: *const f32, n: i64) -> i32;
