@@ -21,7 +21,7 @@
 #define BLOCK_FLOATS (96 * 1024)      /* of V and M of one block, where the weights fit a cache beside it */
 #define LARGE_WEIGHTS (256 * 1024)    /* floats of U that do not */
 #define MOST_TILES 192                /* of a block */
-#define LARGE_TILES 96                /* of a block that meets large weights: they are read once a block */
+#define LARGE_TILES 24               /* of a block that meets large weights, which are called for ahead as they stream by */
 #define TOGETHER_TILES 256            /* of a chunk worked on together */
 #define GROUP_TILES 4                 /* of one transforming task then */
 

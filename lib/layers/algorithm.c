@@ -12,7 +12,7 @@
  */
 #include "layers/algorithm.h"
 
-#define READING 8
+#define READING 12
 
 static int64_t winograd_cost(const dirac__winograd *w, const dirac__convolution *s)
 {
