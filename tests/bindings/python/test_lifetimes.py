@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Handles and views: everything is destroyed once nobody can see it, and not before."""
 import gc
+import mmap
 import random
+import tempfile
 import unittest
 import weakref
 
@@ -140,14 +142,68 @@ class Views(unittest.TestCase):
         self.assertRaises(dirac.NotFoundError, self.session.gradient, "bn.running_mean")
 
     def test_inputs_are_not_copied_unless_they_must_be(self):
-        from dirac._arrays import floats
+        from dirac._arrays import floats, labels
         array = images(3)
         self.assertIs(floats(array, "x"), array)
         self.assertFalse(np.shares_memory(floats(array[:, ::-1], "x"), array))
+        targets = np.arange(3, dtype=np.int32)
+        self.assertIs(labels(targets, 3), targets)
+        self.assertEqual(labels(targets.astype(">i8"), 3).tolist(), [0, 1, 2])
+        for wrong in (np.array([2**31]), np.array([2**64 - 1], np.uint64), np.array([-2**31 - 1])):
+            self.assertRaises(dirac.ArgumentError, labels, wrong, 1)
         same = self.session.forward(array.astype(np.float64)).copy()
         strided = np.repeat(array, 2, axis=3)[..., ::2]
         self.assertFalse(strided.flags.c_contiguous)
         self.assertTrue((self.session.forward(strided) == same).all())
+
+    def test_values_are_read_into_an_array_of_the_callers(self):
+        weights, room = self.net.tensors["stem.weight"], np.zeros((4, 2, 3, 3), np.float32)
+        self.assertIs(self.net.tensors.read("stem.weight", room), room)
+        self.assertTrue((room == weights).all() and weights.any())
+        self.session.forward(images(3))
+        self.session.cross_entropy([0, 1, 2])
+        self.session.backward()
+        self.session.read_gradient("stem.weight", out=room)
+        self.assertTrue((room == self.session.gradient("stem.weight")).all())
+        sgd = dirac.SGD(self.net, momentum=0.9)
+        sgd.step(self.session)
+        self.assertTrue((sgd.momentum("stem.weight", room) == sgd.momentum("stem.weight")).all())
+        fixed = np.zeros_like(room)
+        fixed.flags.writeable = False
+        for error, wrong in ((TypeError, room.astype(np.float64)), (TypeError, [0.0]), (ValueError, fixed),
+                             (ValueError, np.zeros((2, 4, 3, 3), np.float32).swapaxes(0, 1)),
+                             (dirac.ShapeError, room[:3])):
+            self.assertRaises(error, self.net.tensors.read, "stem.weight", wrong)
+
+    def test_files_in_memory_are_not_copied(self):
+        allocator = CountingAllocator()
+        context = dirac.Context(allocator=allocator)
+        net = small_net(context)
+        before = dict(allocator.blocks)
+        held = net.to_memory()
+        self.assertTrue(held.readonly)
+        start = np.frombuffer(held, np.uint8).ctypes.data
+        block, = allocator.blocks.keys() - before.keys()
+        self.assertTrue(block <= start and start + held.nbytes <= block + allocator.blocks[block], "the library's buffer")
+        part = held[:8]
+        del held
+        self.assertIn(block, allocator.blocks, "a part keeps the whole")
+        del part
+        self.assertEqual(allocator.blocks, before)
+        checkpoint = dirac.Checkpoint(context).add("net", net)
+        self.assertEqual(bytes(checkpoint.to_memory()), checkpoint.to_bytes())
+
+        content = net.to_bytes()
+        with tempfile.TemporaryFile() as file:
+            file.write(content)
+            file.flush()
+            with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped, memoryview(mapped) as view:
+                self.assertEqual(dirac.Net.load(context, view).to_bytes(), content)
+        spread = memoryview(np.repeat(np.frombuffer(content, np.uint8), 2))[::2]
+        self.assertEqual(dirac.Net.load(context, spread).to_bytes(), content)
+        self.assertEqual(dirac.Net.load(context, bytearray(content)).to_bytes(), content)
+        with self.assertRaises(dirac.FormatError):
+            dirac.Net.load(context, b"")
 
     def test_another_input_size_and_kept_values(self):
         relu = self.net.find("relu")

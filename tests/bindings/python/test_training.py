@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Training, files, data: that each call of the layer above does what the C call does."""
+import gc
 import math
 import os
 import tempfile
@@ -10,7 +11,7 @@ import unittest
 import numpy as np
 
 import dirac
-from support import images, small_net
+from support import CountingAllocator, images, small_net
 
 
 class Training(unittest.TestCase):
@@ -355,19 +356,65 @@ class Threads(unittest.TestCase):
         return None
 
     def test_closing_during_a_call(self):
-        context = dirac.Context()
-        session_net = small_net(context)
-        session = dirac.Session(session_net, batch=64)
-        x = images(64)
-        expected = session.forward(x).copy()
-        owner = session._c
-        thread = threading.Thread(target=session.close)
+        inside, closed = threading.Event(), threading.Event()
+        allocator = CountingAllocator()
+        context = dirac.Context(allocator=allocator)
+
+        def forward(layer):
+            inside.set()
+            self.assertTrue(closed.wait(60))
+            layer.output[...] = 2 * layer.input()
+
+        kind = dirac.LayerKind(context, "waits", setup=lambda layer: layer.set_output_shape(layer.input_shape()),
+                               forward=forward)
+        net = dirac.Net(context)
+        net.output(net.custom(kind, [net.input((2,))]))
+        session = dirac.Session(net.build(), batch=3)
+        x, results = images(3, shape=(2,)), []
+        thread = threading.Thread(target=lambda session: results.append(session.forward(x)), args=(session,))
         thread.start()
+        self.assertTrue(inside.wait(60))
+        for handle in (session, net, kind, context):
+            handle.close()
+        del session, net, kind, context, handle, forward
+        gc.collect()
+        held = len(allocator.blocks)
+        self.assertGreater(held, 10, "a call in progress keeps everything it works on")
+        closed.set()
         thread.join()
-        self.assertTrue(session.closed)
-        dirac.C.dirac_session_forward(owner, x.ctypes.data_as(dirac.C.dirac_session_forward.argtypes[1]), 64)
-        del owner
-        self.assertEqual(expected.shape, (64, 3))
+        self.assertTrue((results.pop() == 2 * x).all(), "the call ends as if nobody had closed its session")
+        del thread
+        gc.collect()
+        self.assertEqual(allocator.blocks, {}, "what was closed goes when the call is over")
+
+    def test_closing_at_any_moment(self):
+        allocator = CountingAllocator()
+        context = dirac.Context(allocator=allocator)
+        net, x = small_net(context), images(8)
+        expected = dirac.Session(net, batch=8).forward(x).copy()
+        gc.collect()
+        before, ends = dict(allocator.blocks), []
+
+        def work(session):
+            try:
+                while True:
+                    if not (session.forward(x) == expected).all():
+                        ends.append("wrong")
+                        return
+            except ValueError as refused:
+                ends.append(str(refused))
+
+        for turn in range(60):
+            session = dirac.Session(net, batch=8)
+            thread = threading.Thread(target=work, args=(session,))
+            thread.start()
+            time.sleep(0.0001 * (turn % 20))
+            session.close()
+            thread.join()
+        self.assertEqual(ends, ["this Session is closed"] * 60)
+        del session, thread
+        gc.collect()
+        self.assertEqual(allocator.blocks, before)
 
 
 if __name__ == "__main__":

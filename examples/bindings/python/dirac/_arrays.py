@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""numpy arrays to and from C: contiguous inputs, checked shapes, views of the library's memory."""
+"""numpy arrays to and from C: contiguous inputs, checked shapes, views of the library's memory.
+
+What goes in is passed where it lies if it is of the right kind and contiguous. What comes out is a view wherever the C
+interface gives a pointer, and is read into an array where it does not.
+"""
 from __future__ import annotations
 
 import ctypes
@@ -16,14 +20,31 @@ def floats(value, what: str, shape: Optional[Sequence[Optional[int]]] = None) ->
 
 
 def labels(value, count: int) -> np.ndarray:
-    """`value` as `count` contiguous int32."""
+    """`value` as `count` contiguous int32; it is copied only if it is not that already."""
     array = np.asarray(value)
     if array.dtype.kind not in "iub":
         raise TypeError(f"labels are integers, not {array.dtype}")
-    wide = array.astype(np.int64)
-    if wide.size and (wide.min() < -2**31 or wide.max() >= 2**31):
+    if array.dtype != np.int32 and array.size and (int(array.min()) < -2**31 or int(array.max()) >= 2**31):
         raise errors.ArgumentError("a label does not fit into 32 bits")
-    return _checked(np.ascontiguousarray(wide, dtype=np.int32), "labels", (count,))
+    return _checked(np.ascontiguousarray(array, dtype=np.int32), "labels", (count,))
+
+
+def target(out: Optional[np.ndarray], what: str, shape: Sequence[int]) -> np.ndarray:
+    """Where values are read into: `out`, which must be as C writes it, or a new array."""
+    if out is None:
+        return np.empty(shape, np.float32)
+    if not isinstance(out, np.ndarray) or out.dtype != np.float32:
+        raise TypeError(f"{what}: values are read into an array of float32")
+    if not out.flags.c_contiguous or not out.flags.writeable:
+        raise ValueError(f"{what}: values are read into a contiguous and writable array")
+    return _checked(out, what, shape)
+
+
+def content(source) -> Tuple[ctypes.c_void_p, int]:
+    """(data, size) of a bytes-like object; nothing is copied, unless its bytes do not lie together."""
+    held = memoryview(source)
+    array = np.frombuffer(held if held.c_contiguous else held.tobytes(), np.uint8)
+    return array.ctypes.data_as(ctypes.c_void_p), array.size
 
 
 def _checked(array: np.ndarray, what: str, shape) -> np.ndarray:

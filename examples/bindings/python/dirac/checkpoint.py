@@ -7,11 +7,12 @@ import os
 from typing import Union
 
 from . import _api
+from ._arrays import content
 from ._handle import Handle, Owner
 from ._library import C
 from .context import Context
 from .data import Batches
-from .net import Net, Source, path_or_content, taken_buffer
+from .net import Net, Source, path_or_content, taken_memory
 from .session import Session
 from .sgd import SGD
 
@@ -39,12 +40,12 @@ class Checkpoint(Handle):
                 return self
         raise TypeError(f"a checkpoint holds no {type(handle).__name__}")
 
-    def __setitem__(self, name: str, content: bytes) -> None:
+    def __setitem__(self, name: str, value: bytes) -> None:
         """Bytes of your own, saved along."""
-        C.dirac_checkpoint_set_blob(self._c, name.encode(), content, len(content))
+        C.dirac_checkpoint_set_blob(self._c, name.encode(), *content(value))
 
     def __getitem__(self, name: str) -> bytes:
-        """The bytes set or loaded, copied."""
+        """The bytes set or loaded, copied: setting them anew frees what the library holds."""
         data, size = ctypes.c_void_p(), ctypes.c_size_t()
         C.dirac_checkpoint_blob(self._c, name.encode(), ctypes.byref(data), ctypes.byref(size))
         return ctypes.string_at(data, size.value) if size.value else b""
@@ -55,12 +56,16 @@ class Checkpoint(Handle):
 
     def to_bytes(self) -> bytes:
         """The content of the file that save() would write."""
-        return taken_buffer(self._c.parents[0], C.dirac_checkpoint_save_memory, self._c)
+        return bytes(self.to_memory())
+
+    def to_memory(self) -> memoryview:
+        """The same without a copy: read-only, the library's buffer, which is freed with the last view of it."""
+        return taken_memory(self._c.parents[0], C.dirac_checkpoint_save_memory, self._c)
 
     def load(self, source: Source) -> None:
         """Restores everything added, all or nothing, from a file or its content."""
-        path, content = path_or_content(source)
+        path, held = path_or_content(source)
         if path is not None:
             C.dirac_checkpoint_load(self._c, path)
         else:
-            C.dirac_checkpoint_load_memory(self._c, content, len(content))
+            C.dirac_checkpoint_load_memory(self._c, *held)

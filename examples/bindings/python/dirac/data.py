@@ -10,7 +10,7 @@ from typing import Callable, Iterator, Optional, Sequence, Tuple
 import numpy as np
 
 from . import _api, _callbacks, errors
-from ._arrays import dims, floats, labels, pointer, read_dims, view
+from ._arrays import content, dims, floats, labels, pointer, read_dims, view
 from ._handle import Handle, Owner
 from ._library import C
 from .context import Context
@@ -79,7 +79,7 @@ class Dataset(Handle):
     @classmethod
     def load_cifar_bytes(cls, context: Context, records: bytes, classes: int) -> "Dataset":
         """CIFAR-10 (classes 10) or CIFAR-100 (100) records."""
-        return cls._made(context, C.dirac_dataset_load_cifar_memory, records, len(records), classes)
+        return cls._made(context, C.dirac_dataset_load_cifar_memory, *content(records), classes)
 
     @classmethod
     def load_idx(cls, context: Context, images, labels) -> "Dataset":
@@ -89,7 +89,7 @@ class Dataset(Handle):
     @classmethod
     def load_idx_bytes(cls, context: Context, images: bytes, labels: bytes) -> "Dataset":
         """The same from the files' contents."""
-        return cls._made(context, C.dirac_dataset_load_idx_memory, images, len(images), labels, len(labels))
+        return cls._made(context, C.dirac_dataset_load_idx_memory, *content(images), *content(labels))
 
     def add(self, samples, targets, *, interleaved: bool = False) -> "Dataset":
         """Copies n samples (n, C, spatial...) and n labels in; interleaved: byte images (n, height, width, C).

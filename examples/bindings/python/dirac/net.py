@@ -11,7 +11,7 @@ from typing import Callable, Iterator, List, Optional, Tuple, Union
 import numpy as np
 
 from . import _api, _callbacks
-from ._arrays import floats, pointer, read_dims
+from ._arrays import content, floats, pointer, read_dims, target, view
 from ._handle import Handle, Owner
 from ._library import C
 from .builder import Builder
@@ -19,23 +19,22 @@ from .context import Context
 from .node import Node
 
 Source = Union[str, "os.PathLike[str]", bytes, bytearray, memoryview]
-"""A path, or the file's content."""
+"""A path, or the file's content (of a mapped file: memoryview(mmap))."""
 
 
-def taken_buffer(context_owner: Owner, save, *arguments) -> bytes:
-    """What a C function saved to memory: save(*arguments, data, size)."""
+def taken_memory(context_owner: Owner, save, *arguments) -> memoryview:
+    """What a C function saved to memory, save(*arguments, data, size): the library's own buffer, which goes with the last
+    view of it."""
     data, size = ctypes.c_void_p(), ctypes.c_size_t()
     save(*arguments, ctypes.byref(data), ctypes.byref(size))
-    try:
-        return ctypes.string_at(data, size.value)
-    finally:
-        C.dirac_buffer_free(context_owner, data, size.value)
+    owner = Owner(data, lambda start: C.dirac_buffer_free(context_owner, start, size.value))
+    return memoryview(view(data, (size.value,), owner, kind="=u1"))
 
 
-def path_or_content(source: Source) -> Tuple[Optional[bytes], Optional[bytes]]:
-    """(path, None) or (None, content)."""
+def path_or_content(source: Source) -> Tuple[Optional[bytes], Optional[Tuple[ctypes.c_void_p, int]]]:
+    """(path, None) or (None, (data, size))."""
     if isinstance(source, (bytes, bytearray, memoryview)):
-        return None, bytes(source)
+        return None, content(source)
     return os.fsencode(source), None
 
 
@@ -73,10 +72,10 @@ class Net(Builder, Handle):
     @classmethod
     def load(cls, context: Context, source: Source) -> "Net":
         """Rebuilds a net from a file that save() wrote, or from the file's content."""
-        path, content = path_or_content(source)
+        path, held = path_or_content(source)
         if path is not None:
             return cls._made(context._c, C.dirac_net_load, context._c, path)
-        return cls._made(context._c, C.dirac_net_load_memory, context._c, content, len(content))
+        return cls._made(context._c, C.dirac_net_load_memory, context._c, *held)
 
     def build(self) -> "Net":
         """Ends building: shapes, parameters, initial values. Returns the net."""
@@ -122,17 +121,21 @@ class Net(Builder, Handle):
 
     def to_bytes(self) -> bytes:
         """The content of the file that save() would write."""
-        return taken_buffer(self._context, C.dirac_net_save_memory, self._c)
+        return bytes(self.to_memory())
+
+    def to_memory(self) -> memoryview:
+        """The same without a copy: read-only, the library's buffer, which is freed with the last view of it."""
+        return taken_memory(self._context, C.dirac_net_save_memory, self._c)
 
     def load_weights(self, source: Source, *, partial: bool = False) -> str:
         """Reads weights from any safetensors file or its content; partial: takes those that match. Returns the report,
         one line for each tensor that did not match."""
         mode = _api.DIRAC_LOAD_PARTIAL if partial else _api.DIRAC_LOAD_STRICT
-        path, content = path_or_content(source)
+        path, held = path_or_content(source)
         if path is not None:
             C.dirac_net_load_weights(self._c, path, mode)
         else:
-            C.dirac_net_load_weights_memory(self._c, content, len(content), mode)
+            C.dirac_net_load_weights_memory(self._c, *held, mode)
         return self.load_report
 
     @property
@@ -195,7 +198,8 @@ class Net(Builder, Handle):
 
 
 class Tensors(Mapping):
-    """Parameters and state of a net by name. Values are copies: the net may be trained while they are looked at."""
+    """Parameters and state of a net by name. Values are copies: the C interface gives no pointer to them, because the net
+    may be trained while they are looked at. read() with `out` reads into an array of yours."""
 
     def __init__(self, net: Net) -> None:
         self._net = net
@@ -221,10 +225,14 @@ class Tensors(Mapping):
         C.dirac_net_tensor_shape(self._net._c, name.encode(), room, None, ctypes.byref(role))
         return role.value == _api.DIRAC_ROLE_TRAINED
 
-    def __getitem__(self, name: str) -> np.ndarray:
-        values = np.empty(self.shape(name), np.float32)
+    def read(self, name: str, out: Optional[np.ndarray] = None) -> np.ndarray:
+        """The values of a tensor, in `out` if it is given: contiguous float32 of the tensor's shape."""
+        values = target(out, name, self.shape(name))
         C.dirac_net_tensor_read(self._net._c, name.encode(), pointer(values), values.size)
         return values
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        return self.read(name)
 
     def __setitem__(self, name: str, value) -> None:
         values = floats(value, name, self.shape(name))

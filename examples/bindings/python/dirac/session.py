@@ -13,7 +13,7 @@ from typing import Dict, Iterable, List, Optional, Sequence, Tuple
 import numpy as np
 
 from . import _api
-from ._arrays import dims, floats, labels, pointer, read_dims, view
+from ._arrays import dims, floats, labels, pointer, read_dims, target, view
 from ._epoch import run_epoch
 from ._handle import Handle, Owner
 from ._library import C
@@ -77,18 +77,21 @@ class Session(Handle):
 
     # ---- forward ----
 
-    def _node(self, which: str, index: int) -> Node:
-        node = getattr(C, f"dirac_net_{which}_node")(self._net, index)
+    @staticmethod
+    def _node(owner: Owner, which: str, index: int) -> Node:
+        net = owner.parents[0]
+        node = getattr(C, f"dirac_net_{which}_node")(net, index)
         if not node:
             raise IndexError(f"the net has no {which} {index}")
-        return Node(node, self._net)
+        return Node(node, net)
 
     def _input(self, value, index: int) -> np.ndarray:
-        return floats(value, f"input {index}", (None, *self.shape(self._node("input", index))))
+        return floats(value, f"input {index}", (None, *self.shape(self._node(self._c, "input", index))))
 
     def forward(self, *inputs) -> np.ndarray:
         """Computes every output for n images, one array (n, C, spatial...) an input of the net. Returns output 0,
         valid until the next forward (a copy lasts)."""
+        owner = self._c  # another thread may close the handle meanwhile
         count = C.dirac_net_input_count(self._net)
         if len(inputs) != count:
             raise TypeError(f"the net has {count} inputs, {len(inputs)} were given")
@@ -96,24 +99,27 @@ class Session(Handle):
         if len({len(array) for array in arrays}) > 1:
             raise ValueError("the inputs have different numbers of images")
         if len(arrays) == 1:
-            C.dirac_session_forward(self._c, pointer(arrays[0]), len(arrays[0]))
+            C.dirac_session_forward(owner, pointer(arrays[0]), len(arrays[0]))
         else:
             pointers = (ctypes.POINTER(ctypes.c_float) * count)(*[pointer(array) for array in arrays])
-            C.dirac_session_forward_inputs(self._c, pointers, count, len(arrays[0]))
-        return self.output()
+            C.dirac_session_forward_inputs(owner, pointers, count, len(arrays[0]))
+        return self._output(owner, 0)
 
     __call__ = forward
 
-    def _view(self, read, node: Node, *arguments, n: Optional[int] = None) -> np.ndarray:
+    @staticmethod
+    def _view(owner: Owner, read, node, *arguments) -> np.ndarray:
         start, count = ctypes.POINTER(ctypes.c_float)(), ctypes.c_size_t()
-        owner = self._c
         read(owner, *arguments, ctypes.byref(start), ctypes.byref(count))
-        shape = self.shape(node)
+        shape = read_dims(C.dirac_session_shape, owner, node)
         return view(start, (count.value // int(np.prod(shape)), *shape), owner)
+
+    def _output(self, owner: Owner, index: int) -> np.ndarray:
+        return self._view(owner, C.dirac_session_output, self._node(owner, "output", index), index)
 
     def output(self, index: int = 0) -> np.ndarray:
         """Output `index` of the last forward: a read-only view, valid until the next forward."""
-        return self._view(C.dirac_session_output, self._node("output", index), index)
+        return self._output(self._c, index)
 
     @property
     def outputs(self) -> List[np.ndarray]:
@@ -122,7 +128,7 @@ class Session(Handle):
 
     def activation(self, node: Node) -> np.ndarray:
         """The value of a kept node: a read-only view, valid until the next forward."""
-        return self._view(C.dirac_session_activation, node, node)
+        return self._view(self._c, C.dirac_session_activation, node, node)
 
     # ---- loss ----
 
@@ -206,10 +212,9 @@ class Session(Handle):
         C.dirac_session_gradient_read(self._c, name.encode(), pointer(np.empty(1, np.float32)), 0)  # raises
         raise KeyError(name)
 
-    def read_gradient(self, name: str) -> np.ndarray:
-        """The gradient of one parameter, copied."""
-        values = np.empty(read_dims(lambda *room: C.dirac_net_tensor_shape(self._net, name.encode(), *room, None)),
-                          np.float32)
+    def read_gradient(self, name: str, out: Optional[np.ndarray] = None) -> np.ndarray:
+        """The gradient of one parameter, copied, into `out` if it is given."""
+        values = target(out, name, read_dims(lambda *room: C.dirac_net_tensor_shape(self._net, name.encode(), *room, None)))
         C.dirac_session_gradient_read(self._c, name.encode(), pointer(values), values.size)
         return values
 
@@ -219,7 +224,8 @@ class Session(Handle):
 
     def input_gradient(self, index: int = 0) -> np.ndarray:
         """The gradient of an input, if asked for before prepare: a read-only view, valid until the next forward."""
-        return self._view(C.dirac_session_input_gradient, self._node("input", index), index)
+        owner = self._c
+        return self._view(owner, C.dirac_session_input_gradient, self._node(owner, "input", index), index)
 
     def commit_statistics(self) -> None:
         """Writes the pending running statistics into the net; a step does so too."""

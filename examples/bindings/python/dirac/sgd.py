@@ -8,7 +8,7 @@ from typing import Optional, Sequence, Tuple
 import numpy as np
 
 from . import _api
-from ._arrays import dims, floats, pointer, read_dims
+from ._arrays import dims, floats, pointer, read_dims, target
 from ._epoch import run_epoch
 from ._handle import Handle, Owner
 from ._library import C
@@ -99,9 +99,9 @@ class SGD(Handle):
         """Forgets the momentum."""
         C.dirac_sgd_restart_momentum(self._c)
 
-    def momentum(self, name: str) -> np.ndarray:
-        """A copy of the momentum of a parameter."""
-        values = np.empty(self._shape(name), np.float32)
+    def momentum(self, name: str, out: Optional[np.ndarray] = None) -> np.ndarray:
+        """A copy of the momentum of a parameter, in `out` if it is given."""
+        values = target(out, name, self._shape(name))
         C.dirac_sgd_momentum_read(self._c, name.encode(), pointer(values), values.size)
         return values
 
