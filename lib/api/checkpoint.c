@@ -184,7 +184,7 @@ static int32_t load(dirac_checkpoint *checkpoint, const char *path, const void *
         CHECK(dirac__safetensors_open(&file, checkpoint->memory, path, limit, &checkpoint->context->progress));
     else
         CHECK(dirac__safetensors_open_memory(&file, checkpoint->memory, data, size, limit));
-    int32_t status = dirac__checkpoint_read(checkpoint, file);
+    int32_t status = dirac__safetensors_judge(file, dirac__checkpoint_read(checkpoint, file));
     dirac__safetensors_close(file);
     return status;
 }

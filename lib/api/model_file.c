@@ -136,6 +136,7 @@ static void report_shape(dirac__buffer *report, const int64_t *dims, int32_t ran
 typedef struct load {
     dirac_net *net;
     const dirac__safetensors *file;
+    const dirac__memory *memory; /* counts against the file's limit */
     const dirac__file_tensor *tensors;
     size_t n_tensors;
     const char **keys, **names;
@@ -148,8 +149,8 @@ typedef struct load {
 
 static int32_t open_load(load *l, dirac_net *net, const dirac__safetensors *file)
 {
-    const dirac__memory *memory = net->memory;
-    *l = (load){.net = net, .file = file, .report = {.memory = memory}};
+    const dirac__memory *memory = dirac__safetensors_memory(file);
+    *l = (load){.net = net, .file = file, .memory = memory, .report = {.memory = memory}};
     l->tensors = dirac__safetensors_tensors(file, &l->n_tensors);
     l->keys = dirac__alloc_zero(memory, l->n_tensors + 1, sizeof *l->keys);
     l->names = dirac__alloc_zero(memory, net->n_tensors + 1, sizeof *l->names);
@@ -168,7 +169,7 @@ static int32_t open_load(load *l, dirac_net *net, const dirac__safetensors *file
 
 static void close_load(load *l)
 {
-    const dirac__memory *memory = l->net->memory;
+    const dirac__memory *memory = l->memory;
     dirac__free(memory, (void *)l->keys);
     dirac__free(memory, (void *)l->names);
     dirac__free(memory, l->match);
@@ -284,7 +285,8 @@ static int32_t load_net(dirac_net **out, dirac_context *context, const char *pat
                              "%s holds no graph (\"dirac.graph\"): build the net and use dirac_net_load_weights()",
                              dirac__safetensors_name(file));
     if (status == DIRAC_OK) {
-        status = dirac__graph_read(&net, context, graph, strlen(graph), context->load_limit);
+        status = dirac__graph_read(&net, context, dirac__safetensors_memory(file), graph, strlen(graph),
+                                   context->load_limit);
         if (status != DIRAC_OK)
             dirac__fail_in(status, dirac__safetensors_name(file));
     }
@@ -292,6 +294,9 @@ static int32_t load_net(dirac_net **out, dirac_context *context, const char *pat
         status = load_tensors(net, file, DIRAC_LOAD_STRICT);
     if (status == DIRAC_OK)
         status = take_notes(net, file);
+    status = dirac__safetensors_judge(file, status);
+    if (net != NULL)
+        net->memory = &context->memory; /* that of the file goes with it */
     dirac__safetensors_close(file);
     if (status == DIRAC_OK)
         *out = net;
@@ -331,6 +336,7 @@ static int32_t load_weights(dirac_net *net, const char *path, const void *data, 
         status = load_tensors(net, file, mode);
         dirac__net_end_write(net, status == DIRAC_OK);
     }
+    status = dirac__safetensors_judge(file, status);
     dirac__safetensors_close(file);
     return status;
 }

@@ -275,20 +275,21 @@ static int32_t read_graph(dirac_net *net, const dirac__json *root)
     return status;
 }
 
-int32_t dirac__graph_read(dirac_net **out, dirac_context *context, const char *text, size_t size, uint64_t limit)
+int32_t dirac__graph_read(dirac_net **out, dirac_context *context, const dirac__memory *memory, const char *text,
+                          size_t size, uint64_t limit)
 {
     dirac__json *root = NULL;
     *out = NULL;
-    int32_t status = dirac__json_parse(&context->memory, text, size, &root);
+    int32_t status = dirac__json_parse(memory, text, size, &root);
     if (status != DIRAC_OK)
         return dirac__fail_in(status, "the graph description");
-    dirac_net *net = dirac__net_new(context);
+    dirac_net *net = dirac__net_new_in(context, memory);
     status = net == NULL ? DIRAC_ERR_MEMORY : DIRAC_OK;
     if (status == DIRAC_OK) {
         net->values_limit = limit;
         status = read_graph(net, root);
     }
-    dirac__json_free(&context->memory, root);
+    dirac__json_free(memory, root);
     if (status != DIRAC_OK)
         dirac__net_release(net);
     else

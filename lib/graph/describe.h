@@ -19,7 +19,8 @@
 void dirac__graph_write(const dirac_net *net, dirac__buffer *buffer);
 /* Rebuilds a net from a description; its values are zeros. *out is NULL on failure.
  * Errors: FORMAT (what and which node), NOT_FOUND (an unknown kind, named), MEMORY, LIMIT, and what building gives.
- * `limit` bounds the bytes of the parameters. */
-int32_t dirac__graph_read(dirac_net **out, dirac_context *context, const char *text, size_t size, uint64_t limit);
+ * `limit` bounds the bytes of the parameters. `memory` stands before the context's (or is it) and stays net->memory. */
+int32_t dirac__graph_read(dirac_net **out, dirac_context *context, const dirac__memory *memory, const char *text,
+                          size_t size, uint64_t limit);
 
 #endif

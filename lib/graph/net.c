@@ -10,16 +10,21 @@
 
 dirac_net *dirac__net_new(dirac_context *context)
 {
+    return dirac__net_new_in(context, &context->memory);
+}
+
+dirac_net *dirac__net_new_in(dirac_context *context, const dirac__memory *memory)
+{
     if (dirac__context_use(context) != DIRAC_OK)
         return NULL;
-    dirac_net *net = dirac__alloc_zero(&context->memory, 1, sizeof *net);
+    dirac_net *net = dirac__alloc_zero(memory, 1, sizeof *net);
     if (net == NULL) {
         dirac__fail_memory("a net");
         dirac__context_release(context);
         return NULL;
     }
     net->context = context;
-    net->memory = &context->memory;
+    net->memory = memory;
     net->seed = context->seed;
     atomic_init(&net->references, 1);
     atomic_init(&net->users, 0);

@@ -56,7 +56,7 @@ typedef struct dirac__note {
 
 struct dirac_net {
     dirac_context *context;
-    const dirac__memory *memory; /* &context->memory */
+    const dirac__memory *memory; /* &context->memory, but for a net in the loading */
     atomic_int references;
     /* Readers and the writer: > 0 readers, -1 one writer, 0 free. */
     atomic_int users;
@@ -88,6 +88,8 @@ struct dirac_net {
 /* ---- net.c: life, sticky errors, adding nodes ---- */
 
 dirac_net *dirac__net_new(dirac_context *context);
+/* With an allocator that stands before the context's, until net->memory is set to that. */
+dirac_net *dirac__net_new_in(dirac_context *context, const dirac__memory *memory);
 void dirac__net_hold(dirac_net *net);
 void dirac__net_release(dirac_net *net);
 /* Remembers the first failure (the recorded message) of building; returns `status`. */

@@ -17,7 +17,7 @@
 struct dirac__safetensors {
     dirac__memory memory; /* counts against `left`, then asks `outer` */
     const dirac__memory *outer;
-    uint64_t left;
+    uint64_t limit, left;
     bool exceeded;
     char *name;           /* the path, or "buffer" */
     unsigned char *owned; /* the file's contents if they are ours */
@@ -380,6 +380,26 @@ static int32_t parse(dirac__safetensors *file)
     return status == DIRAC_OK ? read_tensors(file) : status;
 }
 
+/* A refusal of the limit's is no lack of memory. */
+static int32_t judge(const dirac__safetensors *file, const char *name, int32_t status)
+{
+    if (status != DIRAC_ERR_MEMORY || !file->exceeded) {
+        return status;
+    }
+    return dirac__fail(DIRAC_ERR_LIMIT, "\"%s\" needs more than the limit of %" PRIu64 " bytes to be read", name,
+                       file->limit);
+}
+
+int32_t dirac__safetensors_judge(const dirac__safetensors *file, int32_t status)
+{
+    return judge(file, file->name, status);
+}
+
+const dirac__memory *dirac__safetensors_memory(const dirac__safetensors *file)
+{
+    return &file->memory;
+}
+
 /* `path` NULL: from memory. */
 static int32_t open_any(dirac__safetensors **out, const dirac__memory *memory, const char *path,
                         const void *data, size_t size, uint64_t limit,
@@ -394,6 +414,7 @@ static int32_t open_any(dirac__safetensors **out, const dirac__memory *memory, c
     }
     file->memory = (dirac__memory){limited_allocate, limited_release, file};
     file->outer = memory;
+    file->limit = limit;
     file->left = limit > own ? limit - own : 0;
     file->bytes = data;
     file->size = size;
@@ -407,12 +428,8 @@ static int32_t open_any(dirac__safetensors **out, const dirac__memory *memory, c
     if (status == DIRAC_OK) {
         status = parse(file);
     }
-    if (status == DIRAC_ERR_MEMORY && file->exceeded) {
-        status = dirac__fail(DIRAC_ERR_LIMIT,
-                             "\"%s\" needs more than the limit of %" PRIu64 " bytes to be read",
-                             path != NULL ? path : "buffer", limit);
-    }
     if (status != DIRAC_OK) {
+        status = judge(file, path != NULL ? path : "buffer", status);
         dirac__safetensors_close(file);
         return status;
     }

@@ -106,6 +106,14 @@ const char *dirac__safetensors_text(const dirac__safetensors *file, const char *
 const char *dirac__safetensors_name(const dirac__safetensors *file);
 
 /*
+ * For all else that loading asks for: the allocator the file was opened with, counted against what is left of the file's
+ * limit. It goes with the file; a block of it may be kept and given back to that allocator.
+ */
+const dirac__memory *dirac__safetensors_memory(const dirac__safetensors *file);
+/* `status`, but LIMIT in place of MEMORY when it was the limit that refused. */
+int32_t dirac__safetensors_judge(const dirac__safetensors *file, int32_t status);
+
+/*
  * The elements of an F32, F64, F16 or BF16 tensor of a file that was read, as floats; F64 is rounded.
  * Errors: FORMAT (another dtype, or a finite F64 value beyond float's range; names file, tensor and element; `out` is
  * then unspecified).

@@ -190,7 +190,7 @@ static int32_t lacks(const reading *r, const dirac__item *item, const char *what
 
 static int32_t note_tensor(reading *r, const dirac__item *item, const char *rest, size_t count, float *to)
 {
-    const dirac__memory *memory = r->checkpoint->memory;
+    const dirac__memory *memory = dirac__safetensors_memory(r->file);
     char *full = dirac__outline_tensor_name(memory, kind_names[item->kind], item->name, rest);
     if (full == NULL || !dirac__grow(memory, &r->copies, &r->copies_capacity, r->n_copies + 1, sizeof *r->copies)) {
         dirac__free(memory, full);
@@ -223,7 +223,7 @@ static int32_t note_tensors(reading *r, const dirac__item *item, const dirac_net
 static int32_t check_net(reading *r, const dirac__item *item, const char *text)
 {
     dirac_net *net = item->is.net;
-    dirac__buffer graph = {.memory = net->memory};
+    dirac__buffer graph = {.memory = dirac__safetensors_memory(r->file)};
     int32_t status = DIRAC_OK;
     dirac__graph_write(net, &graph);
     if (graph.failed)
@@ -238,7 +238,7 @@ static int32_t check_sgd(reading *r, const dirac__item *item, const dirac__json 
 {
     const dirac_sgd *sgd = item->is.sgd;
     into->sgd.net = sgd->net;
-    into->rules = dirac__alloc_zero(r->checkpoint->memory, sgd->net->n_tensors + 1, sizeof *into->rules);
+    into->rules = dirac__alloc_zero(dirac__safetensors_memory(r->file), sgd->net->n_tensors + 1, sizeof *into->rules);
     if (into->rules == NULL)
         return dirac__fail_memory("loading a checkpoint");
     int32_t status = dirac__sgd_read(json, &into->sgd, into->rules);
@@ -269,7 +269,7 @@ static int32_t check_settings(reading *r, const dirac__item *item, const dirac__
 
 static int32_t check_item(reading *r, const dirac__item *item, settings *into)
 {
-    const dirac__memory *memory = r->checkpoint->memory;
+    const dirac__memory *memory = dirac__safetensors_memory(r->file);
     char *key = dirac__outline_text_name(memory, kind_names[item->kind], item->name);
     if (key == NULL)
         return dirac__fail_memory("loading a checkpoint");
@@ -362,12 +362,13 @@ static void take_blobs(dirac_checkpoint *c, dirac_checkpoint *fresh)
 
 int32_t dirac__checkpoint_read(dirac_checkpoint *c, const dirac__safetensors *file)
 {
+    const dirac__memory *memory = dirac__safetensors_memory(file);
     reading r = {.checkpoint = c, .file = file};
-    dirac_checkpoint fresh = {.memory = c->memory}; /* holds blobs alone */
+    dirac_checkpoint fresh = {.memory = memory}; /* holds blobs alone */
     int32_t status = hold_all(c, true);
     if (status != DIRAC_OK)
         return status;
-    r.settings = dirac__alloc_zero(c->memory, c->n_items + 1, sizeof *r.settings);
+    r.settings = dirac__alloc_zero(memory, c->n_items + 1, sizeof *r.settings);
     if (r.settings == NULL)
         status = dirac__fail_memory("loading a checkpoint");
     for (size_t i = 0; i < c->n_items && status == DIRAC_OK; i++)
@@ -379,14 +380,14 @@ int32_t dirac__checkpoint_read(dirac_checkpoint *c, const dirac__safetensors *fi
         take_blobs(c, &fresh);
     }
     for (size_t i = 0; i < fresh.n_blobs; i++) {
-        dirac__free(c->memory, fresh.blobs[i].name);
-        dirac__free(c->memory, fresh.blobs[i].data);
+        dirac__free(memory, fresh.blobs[i].name);
+        dirac__free(memory, fresh.blobs[i].data);
     }
-    dirac__free(c->memory, fresh.blobs);
+    dirac__free(memory, fresh.blobs);
     for (size_t i = 0; i < c->n_items && r.settings != NULL; i++)
-        dirac__free(c->memory, r.settings[i].rules);
-    dirac__free(c->memory, r.settings);
-    dirac__free(c->memory, r.copies);
+        dirac__free(memory, r.settings[i].rules);
+    dirac__free(memory, r.settings);
+    dirac__free(memory, r.copies);
     let_all_go(c, c->n_items, true, status == DIRAC_OK);
     return status;
 }
