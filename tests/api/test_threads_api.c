@@ -510,6 +510,9 @@ static int in_child(dirac_context *context, dirac_net *net, dirac_session *s, di
 static void test_fork(void **state)
 {
     (void)state;
+#ifdef __SANITIZE_THREAD__
+    skip(); /* ThreadSanitizer allows no threads after a fork */
+#endif
     static counting memory;
     dirac_context *context;
     ok(dirac_context_create_with_allocator(&context, counting_allocate, counting_release, &memory));
