@@ -84,6 +84,77 @@ suite_sanitizers() {
     UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 run_tests sanitizers -t 10 --no-suite slow
 }
 
+# The long forms of tests/fault: every allocation of every scenario, and KILLS (default 500) processes killed as they save.
+suite_faults() {
+    need $packages
+    say "faults"
+    build gate --werror
+    "$builds/gate/tests/fault/test_allocation"
+    "$builds/gate/tests/fault/test_killed" "${KILLS:-500}"
+    passed=$((passed + 2))
+}
+
+# list_tests NAME [--suite SUITE]...: names of tests in $builds/NAME, without those that look at how the library is built.
+list_tests() {
+    name=$1
+    shift
+    meson test -C "$builds/$name" --list "$@" 2>/dev/null | sed -n 's,.* / ,,p' |
+        grep -vx -e symbols -e archive -e description -e headers -e abi -e hooks
+}
+
+# ThreadSanitizer. THREADS_FORM=long: over all that trains no large net, not only over what starts threads.
+suite_threads() {
+    need $packages
+    say "threads"
+    build threads -Dbuildtype=debugoptimized -Db_sanitize=thread -Db_lundef=false -Dexamples=false
+    tests="threads prefetch context threads_api environment lifetimes parallel system_calls"
+    [ "${THREADS_FORM:-short}" = short ] ||
+        tests=$(list_tests threads --suite unit --suite layers --suite api --suite fault --no-suite slow)
+    # shellcheck disable=SC2086
+    TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1 run_tests threads -t 20 $tests
+}
+
+# Valgrind's memcheck over the release build. A forked child cannot give back what belongs to threads that it does not have:
+# where programs fork, what is lost is no error. VALGRIND_FORM=long: over all that trains no large net.
+suite_valgrind() {
+    need $packages valgrind
+    say "valgrind"
+    build gate --werror
+    forking="threads_api parallel prefetch"
+    tests="threads context lifetimes sessions json safetensors"
+    [ "${VALGRIND_FORM:-short}" = short ] || tests=$(list_tests gate --suite unit --suite api --suite fault --no-suite slow |
+        grep -vx -e threads_api -e parallel -e prefetch -e killed)
+    check="valgrind -q --error-exitcode=9 --child-silent-after-fork=yes --leak-check=full"
+    # shellcheck disable=SC2086
+    run_tests gate -t 40 --wrapper "$check --errors-for-leak-kinds=definite,possible" $tests
+    # shellcheck disable=SC2086
+    run_tests gate -t 40 --wrapper "$check --errors-for-leak-kinds=none --show-leak-kinds=none" $forking
+}
+
+# Which lines and branches of lib/ the tests reach; fails below 95 and 85 in a hundred. What is left: $builds/coverage.txt
+suite_coverage() {
+    need $packages gcovr
+    say "coverage"
+    build coverage -Dbuildtype=debug -Doptimization=1 -Db_ndebug=true -Db_coverage=true -Dexamples=false \
+        -Dc_args=-fprofile-update=atomic
+    find "$builds/coverage" -name '*.gcda' -exec rm {} +
+    # shellcheck disable=SC2046
+    run_tests coverage -t 10 $(list_tests coverage --suite unit --suite layers --suite api --suite fault --suite reference \
+        --no-suite slow)
+    (cd "$builds/coverage" && gcovr -r "$root" --object-directory . --filter "$root/lib/" --exclude-unreachable-branches \
+        --exclude-throw-branches --txt "$builds/coverage.txt" --print-summary --fail-under-line 95 --fail-under-branch 85)
+    passed=$((passed + 1))
+}
+
+# Faults sown into lib/, one at a time: each must make a test fail. MUTANTS: the numbers of some.
+suite_mutants() {
+    need $packages
+    say "mutants"
+    # shellcheck disable=SC2086
+    /usr/bin/python3 "$root/tests/mutants/mutants.py" "$root" "$builds" ${MUTANTS:-}
+    passed=$((passed + 1))
+}
+
 every_compiler() {
     for compiler in gcc clang; do
         for lto in false true; do

@@ -4,11 +4,9 @@
  * flipped, and a dozen other values that mean something in JSON or in a number; and cut at every length. With the
  * checksum that was there each one is refused. With the checksum computed anew, or none, each is refused or loads: no
  * crash, nothing kept after a refusal, what was there before unchanged by it, and never more memory than the context's
- * limit of loading. Larger files are sampled. (tests/unit/test_safetensors.c has the named ways to be wrong.)
+ * limit of loading. Larger files are sampled. (test_hostile_files.c has ways to be wrong by name.)
  */
-#define XXH_INLINE_ALL
-#include <xxhash.h>
-
+#include "fault/seal.h"
 #include "support/counting_memory.h"
 #include "support/nets.h"
 
@@ -106,31 +104,6 @@ static int32_t try_load(load_fn load, const unsigned char *bytes, size_t size)
     if (status != DIRAC_OK && dirac_net_version(net) != version)
         fail_msg("a refused load changed the net: %s", dirac_error_message());
     return status;
-}
-
-/* ---- checksums ---- */
-
-static unsigned char *find(unsigned char *bytes, size_t size, const char *text)
-{
-    const size_t length = strlen(text);
-    for (size_t i = 0; i + length <= size; i++)
-        if (memcmp(bytes + i, text, length) == 0)
-            return bytes + i;
-    return NULL;
-}
-
-/* Puts the checksum right, as far as its place can still be found. */
-static void seal(unsigned char *bytes, size_t size)
-{
-    static const char key[] = "\"dirac.checksum\":\"xxh64:";
-    char digits[17];
-    unsigned char *place = find(bytes, size, key);
-    if (place == NULL || (size_t)(bytes + size - place) < sizeof key - 1 + 16)
-        return;
-    place += sizeof key - 1;
-    memset(place, '0', 16);
-    snprintf(digits, sizeof digits, "%016llx", (unsigned long long)XXH64(bytes, size, 0));
-    memcpy(place, digits, 16);
 }
 
 /* ---- every byte ---- */

@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Files that somebody made to be wrong, each in one way that has a name, with a checksum that is right: names that occur
+ * twice, offsets that overlap or overflow, huge shapes, JSON that nests deeply, graphs with cycles, dtypes that do not
+ * belong, and weights that are NaNs with payloads. Each is refused by the message that says so, or keeps its bits.
+ */
+#include "fault/seal.h"
+#include "support/nets.h"
+
+enum { ROOM = 1 << 20 };
+#define WITHOUT_DATA ",\"data_offsets\":[0,0]}"
+
+static dirac_context *context;
+static dirac_net *net;
+static unsigned char *bytes; /* of a file that is being changed */
+static size_t size;
+
+static int setup(void **state)
+{
+    (void)state;
+    ok(dirac_context_create(&context));
+    ok(dirac_context_set_load_limit(context, 16 * ROOM));
+    ok(dirac_net_create(&net, context));
+    dirac_node *one = dirac_net_linear(net, dirac_net_input(net, 3), 5);
+    dirac_node *two = dirac_net_linear(net, dirac_net_relu(net, one), 5);
+    dirac_node_set_name(one, "one");
+    dirac_node_set_name(two, "two");
+    dirac_net_output(net, two);
+    ok(dirac_net_build(net));
+    bytes = malloc(ROOM);
+    return bytes == NULL;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    free(bytes);
+    dirac_net_destroy(net);
+    dirac_context_destroy(context);
+    return 0;
+}
+
+static void take_net(void)
+{
+    void *data;
+    ok(dirac_net_save_memory(net, &data, &size));
+    assert_true(size < ROOM / 2);
+    memcpy(bytes, data, size);
+    dirac_buffer_free(context, data, size);
+}
+
+/* A file without marks: a header and `data` zeros. */
+static void make_file(const char *header, size_t data)
+{
+    const size_t length = strlen(header);
+    assert_true(8 + length + data < ROOM);
+    for (int i = 0; i < 8; i++)
+        bytes[i] = (unsigned char)((uint64_t)length >> 8 * i);
+    memcpy(bytes + 8, header, length);
+    memset(bytes + 8 + length, 0, data);
+    size = 8 + length + data;
+}
+
+/* Puts `new` in place of `old`, with the header's length and the checksum put right. */
+static void change(const char *old, const char *new)
+{
+    unsigned char *place = find_text(bytes, size, old);
+    uint64_t header = 0;
+    assert_non_null(place);
+    memmove(place + strlen(new), place + strlen(old), size - (size_t)(place - bytes) - strlen(old));
+    memcpy(place, new, strlen(new));
+    size = size - strlen(old) + strlen(new);
+    for (int i = 0; i < 8; i++)
+        header |= (uint64_t)bytes[i] << 8 * i;
+    header = header - strlen(old) + strlen(new);
+    for (int i = 0; i < 8; i++)
+        bytes[i] = (unsigned char)(header >> 8 * i);
+    seal(bytes, size);
+}
+
+static void refuse(int32_t got, int32_t status, const char *reason)
+{
+    if (got != status || strstr(dirac_error_message(), reason) == NULL)
+        fail_msg("%s: \"%s\", wanted %s: \"%s\"", dirac_status_name(got), dirac_error_message(),
+                 dirac_status_name(status), reason);
+}
+
+static void refuse_net(int32_t status, const char *reason)
+{
+    dirac_net *loaded = net;
+    refuse(dirac_net_load_memory(&loaded, context, bytes, size), status, reason);
+    assert_null(loaded);
+}
+
+static void refuse_weights(int32_t status, const char *reason)
+{
+    const uint64_t version = dirac_net_version(net);
+    refuse(dirac_net_load_weights_memory(net, bytes, size, DIRAC_LOAD_PARTIAL), status, reason);
+    assert_true(dirac_net_version(net) == version);
+}
+
+/* ---- names ---- */
+
+static void test_duplicate_names(void **state)
+{
+    (void)state;
+    take_net();
+    change("\\\"name\\\":\\\"two\\\"", "\\\"name\\\":\\\"one\\\""); /* two nodes */
+    refuse_net(DIRAC_ERR_FORMAT, "one");
+    take_net();
+    change("\"two.weight\":{", "\"one.weight\":{"); /* two tensors */
+    refuse_net(DIRAC_ERR_FORMAT, "one.weight");
+    make_file("{\"two.bias\":{\"dtype\":\"F32\",\"shape\":[5],\"data_offsets\":[0,20]},"
+              "\"two.bia\\u0073\":{\"dtype\":\"F32\",\"shape\":[5],\"data_offsets\":[20,40]}}", 40);
+    refuse_weights(DIRAC_ERR_FORMAT, "two.bias");
+}
+
+/* ---- offsets and shapes ---- */
+
+static void test_offsets(void **state)
+{
+    (void)state;
+    make_file("{\"one.bias\":{\"dtype\":\"F32\",\"shape\":[5],\"data_offsets\":[0,20]},"
+              "\"two.bias\":{\"dtype\":\"F32\",\"shape\":[5],\"data_offsets\":[16,36]}}", 36);
+    refuse_weights(DIRAC_ERR_FORMAT, "overlaps");
+    make_file("{\"one.bias\":{\"dtype\":\"F32\",\"shape\":[5],\"data_offsets\":"
+              "[9223372036854775788,9223372036854775807]}}", 20);
+    refuse_weights(DIRAC_ERR_FORMAT, "data_offsets");
+    make_file("{\"one.bias\":{\"dtype\":\"F32\",\"shape\":[5],\"data_offsets\":[18446744073709551596,0]}}", 20);
+    refuse_weights(DIRAC_ERR_FORMAT, "data_offsets");
+    make_file("{\"one.bias\":{\"dtype\":\"F32\",\"shape\":[5],\"data_offsets\":[20,0]}}", 20);
+    refuse_weights(DIRAC_ERR_FORMAT, "data_offsets");
+}
+
+static void test_huge_shapes(void **state)
+{
+    (void)state;
+    make_file("{\"one.bias\":{\"dtype\":\"F32\",\"shape\":[4294967296,4294967296]" WITHOUT_DATA "}", 0);
+    refuse_weights(DIRAC_ERR_FORMAT, "more bytes than can be addressed");
+    make_file("{\"one.bias\":{\"dtype\":\"F32\",\"shape\":[9223372036854775807]" WITHOUT_DATA "}", 0);
+    refuse_weights(DIRAC_ERR_FORMAT, "more bytes than can be addressed");
+    take_net(); /* a layer that needs more than the limit, though its file is small */
+    change("\\\"channels\\\":5", "\\\"channels\\\":1000000000");
+    refuse_net(DIRAC_ERR_LIMIT, "");
+}
+
+/* ---- JSON ---- */
+
+static void nest(const char *open, const char *close, size_t levels)
+{
+    char *text = malloc(2 * levels * 8 + 64);
+    assert_non_null(text);
+    strcpy(text, "{\"x\":");
+    char *at = text + strlen(text);
+    for (size_t i = 0; i < levels; i++)
+        at = strcpy(at, open) + strlen(open);
+    for (size_t i = 0; i < levels; i++)
+        at = strcpy(at, close) + strlen(close);
+    strcpy(at, "}");
+    make_file(text, 0);
+    free(text);
+}
+
+static void test_deep_json(void **state)
+{
+    (void)state;
+    dirac_net *loaded = net;
+    nest("[", "]", 50000); /* a reader that calls itself would leave its stack at some number of these */
+    refuse_net(DIRAC_ERR_LIMIT, "JSON");
+    nest("{\"a\":[", "]}", 20000);
+    refuse_net(DIRAC_ERR_LIMIT, "JSON");
+    nest("[", "", 50000);
+    assert_int_not_equal(dirac_net_load_memory(&loaded, context, bytes, size), DIRAC_OK);
+    assert_null(loaded);
+}
+
+/* ---- graphs ---- */
+
+/* Nodes read only what stands before them: the numbers of the file's nodes are 0 to 3. */
+static void test_cycles(void **state)
+{
+    (void)state;
+    static const char *const inputs[] = {"1", "2", "3", "4", "-1", "9223372036854775807", "null", "0,0", ""};
+    char text[80];
+    for (size_t i = 0; i < sizeof inputs / sizeof *inputs; i++) {
+        take_net();
+        snprintf(text, sizeof text, "\\\"inputs\\\":[%s]", inputs[i]);
+        change("\\\"inputs\\\":[0]", text); /* of "one", which is node 1 */
+        dirac_net *loaded = net;
+        const int32_t status = dirac_net_load_memory(&loaded, context, bytes, size);
+        if ((status != DIRAC_ERR_FORMAT && status != DIRAC_ERR_ARGUMENT) || loaded != NULL)
+            fail_msg("inputs %s: %s: %s", inputs[i], dirac_status_name(status), dirac_error_message());
+    }
+    take_net();
+    change("\\\"inputs\\\":[2]", "\\\"inputs\\\":[3]"); /* "two" reads itself */
+    refuse_net(DIRAC_ERR_FORMAT, "3");
+}
+
+/* ---- values ---- */
+
+static void test_wrong_dtypes(void **state)
+{
+    (void)state;
+    make_file("{\"one.bias\":{\"dtype\":\"I64\",\"shape\":[5],\"data_offsets\":[0,40]}}", 40);
+    refuse_weights(DIRAC_ERR_FORMAT, "one.bias");
+    make_file("{\"one.bias\":{\"dtype\":\"U8\",\"shape\":[5],\"data_offsets\":[0,5]}}", 5);
+    refuse_weights(DIRAC_ERR_FORMAT, "one.bias");
+    make_file("{\"one.bias\":{\"dtype\":\"C64\",\"shape\":[5],\"data_offsets\":[0,40]}}", 40);
+    refuse_weights(DIRAC_ERR_FORMAT, "C64");
+    make_file("{\"one.bias\":{\"dtype\":\"F64\",\"shape\":[5],\"data_offsets\":[0,20]}}", 20);
+    refuse_weights(DIRAC_ERR_FORMAT, "need 40");
+    take_net();
+    change("\"dtype\":\"F32\"", "\"dtype\":\"I64\"");
+    refuse_net(DIRAC_ERR_FORMAT, "need");
+}
+
+/* Weights are the host's: a NaN, quiet or signalling, goes through loading and saving with its sign and payload. */
+static void test_nan_payloads(void **state)
+{
+    (void)state;
+    static const uint32_t nans[] = {0x7FC12345, 0xFFC00001, 0x7F812345, 0xFFBFFFFF};
+    for (size_t i = 0; i < sizeof nans / sizeof *nans; i++) {
+        dirac_net *loaded;
+        void *again;
+        size_t again_size;
+        take_net();
+        for (int j = 0; j < 4; j++) /* the last value of the file */
+            bytes[size - 4 + (size_t)j] = (unsigned char)(nans[i] >> 8 * j);
+        seal(bytes, size);
+        ok(dirac_net_load_memory(&loaded, context, bytes, size));
+        ok(dirac_net_save_memory(loaded, &again, &again_size));
+        assert_int_equal(again_size, size);
+        assert_memory_equal(again, bytes, size);
+        dirac_buffer_free(context, again, again_size);
+        dirac_net_destroy(loaded);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_duplicate_names), cmocka_unit_test(test_offsets),
+                                       cmocka_unit_test(test_huge_shapes), cmocka_unit_test(test_deep_json),
+                                       cmocka_unit_test(test_cycles), cmocka_unit_test(test_wrong_dtypes),
+                                       cmocka_unit_test(test_nan_payloads)};
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
