@@ -106,8 +106,10 @@ list_tests() {
 suite_threads() {
     need $packages
     say "threads"
+    tests="threads prefetch threads_api lifetimes parallel"
+    [ "${THREADS_FORM:-short}" = long ] ||
+        only="tests/test_threads tests/test_prefetch tests/test_threads_api tests/test_lifetimes tests/fault/test_parallel"
     build threads -Dbuildtype=debugoptimized -Db_sanitize=thread -Db_lundef=false -Dexamples=false
-    tests="threads prefetch context threads_api environment lifetimes parallel system_calls"
     [ "${THREADS_FORM:-short}" = short ] ||
         tests=$(list_tests threads --suite unit --suite layers --suite api --suite fault --no-suite slow)
     # shellcheck disable=SC2086
@@ -120,11 +122,13 @@ suite_valgrind() {
     need $packages valgrind
     say "valgrind"
     build gate --werror
-    forking="threads_api parallel prefetch"
-    tests="threads context lifetimes sessions json safetensors"
-    [ "${VALGRIND_FORM:-short}" = short ] || tests=$(list_tests gate --suite unit --suite api --suite fault --no-suite slow |
-        grep -vx -e threads_api -e parallel -e prefetch -e killed)
-    check="valgrind -q --error-exitcode=9 --child-silent-after-fork=yes --leak-check=full"
+    check="valgrind -q --error-exitcode=9 --child-silent-after-fork=yes --fair-sched=yes --leak-check=full"
+    forking="prefetch" tests="threads context lifetimes sessions"
+    if [ "${VALGRIND_FORM:-short}" = long ]; then
+        forking="prefetch threads_api parallel"
+        tests=$(list_tests gate --suite unit --suite api --suite fault --no-suite slow |
+            grep -vx -e threads_api -e parallel -e prefetch -e killed)
+    fi
     # shellcheck disable=SC2086
     run_tests gate -t 40 --wrapper "$check --errors-for-leak-kinds=definite,possible" $tests
     # shellcheck disable=SC2086
