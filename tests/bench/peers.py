@@ -2,12 +2,13 @@
 # SPDX-License-Identifier: MIT
 """The workloads of dirac-bench in PyTorch and ONNX Runtime, beside libdirac in one run.
 
-    peers.py DIRAC_BENCH [--threads N] [--rounds R] [WORKLOAD...]
+    peers.py DIRAC_BENCH [--threads N] [--rounds R] [--avx2] [WORKLOAD...]
 
 Every measurement is a process of its own: libdirac, PyTorch with both memory formats (training: eager; inference: eager
 and frozen), ONNX Runtime if it can be imported (inference). They take turns for R rounds; a figure is the median over the
 rounds, and a ratio compares libdirac with the fastest peer, images a second over images a second. A training step is
-forward, loss, backward, and SGD with momentum and weight decay, data in memory. Prints a Markdown table.
+forward, loss, backward, and SGD with momentum and weight decay, data in memory. Prints a Markdown table. --avx2 keeps both
+sides to AVX2: libdirac by its kernels, PyTorch by its environment (ONNX Runtime, which has no such switch, is left out).
 """
 import argparse
 import importlib.util
@@ -155,30 +156,33 @@ def child(name, variant, threads):
                       "peak_bytes": 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss}))
 
 
-def variants(name):
+AVX2 = {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2", "DNNL_MAX_CPU_ISA": "AVX2"}
+
+
+def variants(name, avx2):
     if WORKLOADS[name][0]:
         return ["torch first", "torch last"]
     out = ["torch first", "torch last", "torch first frozen", "torch last frozen"]
-    return out + (["onnxruntime"] if importlib.util.find_spec("onnxruntime") else [])
+    return out + (["onnxruntime"] if importlib.util.find_spec("onnxruntime") and not avx2 else [])
 
 
-def run(command, threads):
-    environment = dict(os.environ, OMP_NUM_THREADS=str(threads))
+def run(command, threads, avx2):
+    environment = dict(os.environ, OMP_NUM_THREADS=str(threads), **(AVX2 if avx2 else {}))
     done = subprocess.run(command, capture_output=True, text=True, env=environment)
     if done.returncode != 0:
         sys.exit(f"{' '.join(command)}:\n{done.stderr}")
     return json.loads(done.stdout.strip().splitlines()[-1])
 
 
-def measure(bench, name, threads, rounds):
+def measure(bench, name, threads, rounds, avx2):
     results = {}
     for _ in range(rounds):
-        for variant in ["libdirac"] + variants(name):
+        for variant in ["libdirac"] + variants(name, avx2):
             if variant == "libdirac":
-                command = [bench, "--threads", str(threads), name]
+                command = [bench, "--threads", str(threads), name] + (["--kernels", "x86-64-v3"] if avx2 else [])
             else:
                 command = [sys.executable, os.path.abspath(__file__), "--child", variant, "--threads", str(threads), name]
-            results.setdefault(variant, []).append(run(command, threads))
+            results.setdefault(variant, []).append(run(command, threads, avx2))
     return {v: {k: statistics.median(r[k] for r in list_) for k in ("images_per_second", "peak_bytes")}
             for v, list_ in results.items()}
 
@@ -189,6 +193,7 @@ def main():
     parser.add_argument("workloads", nargs="*")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--avx2", action="store_true")
     parser.add_argument("--child", help=argparse.SUPPRESS)
     options = parser.parse_intermixed_args()
     if options.child:
@@ -197,7 +202,7 @@ def main():
     print("| workload | threads | libdirac, images/s | fastest peer | images/s | ratio | libdirac, MB | peer, MB |")
     print("|---|---|---|---|---|---|---|---|", flush=True)
     for name in options.workloads or WORKLOADS:
-        results = measure(options.bench, name, options.threads, options.rounds)
+        results = measure(options.bench, name, options.threads, options.rounds, options.avx2)
         ours = results.pop("libdirac")
         best = max(results, key=lambda v: results[v]["images_per_second"])
         peer = results[best]
