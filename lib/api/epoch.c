@@ -12,6 +12,17 @@ typedef struct sums {
     int64_t images, correct;
 } sums;
 
+/* Before the first batch is taken, so that the stream stays where it is. */
+static int32_t check_batch(const dirac_session *session, const dirac_batches *batches)
+{
+    const int64_t size = batches->maker.size, count = batches->dataset->count, largest = size < count ? size : count;
+    if (largest <= session->batch)
+        return DIRAC_OK;
+    return dirac__fail(DIRAC_ERR_ARGUMENT,
+                       "the batches have up to %lld images, the session takes %lld: see dirac_batches_set_size() and "
+                       "dirac_session_set_batch()", (long long)largest, (long long)session->batch);
+}
+
 static int32_t check_samples(const dirac_session *session, const dirac_batches *batches)
 {
     const dirac_dataset *set = batches->dataset;
@@ -19,8 +30,17 @@ static int32_t check_samples(const dirac_session *session, const dirac_batches *
     bool same = session->n_inputs == 1 && set->rank == 1 + input->rank && set->dims[0] == input->c;
     for (int32_t i = 0; same && i < input->rank; i++)
         same = set->dims[1 + i] == input->size[3 - input->rank + i];
-    return same ? DIRAC_OK
-                : dirac__fail(DIRAC_ERR_SHAPE, "the samples of the data set have another shape than the net's one input");
+    if (same)
+        return check_batch(session, batches);
+    if (session->n_inputs != 1)
+        return dirac__fail(DIRAC_ERR_SHAPE, "an epoch needs a net of one input, this one has %d", session->n_inputs);
+    const int32_t space = set->rank - 1;
+    dirac__shape samples = {.c = set->dims[0], .rank = space, .size = {1, 1, 1}};
+    for (int32_t i = 0; i < space; i++)
+        samples.size[3 - space + i] = set->dims[1 + i];
+    char are[64], wanted[64];
+    return dirac__fail(DIRAC_ERR_SHAPE, "the samples of the data set are %s, the net's input is %s",
+                       dirac__shape_text(are, &samples), dirac__shape_text(wanted, input));
 }
 
 /* One batch; `sgd` NULL: without learning. */
