@@ -8,7 +8,7 @@ set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
 builds=${BUILD_ROOT:-$root/build-tests}
 packages="gcc libc6-dev locales meson ninja-build pkg-config libopenblas-dev libcmocka-dev libxxhash-dev libjpeg-dev libpng-dev
-python3 python3-pycparser"
+python3 python3-numpy python3-pycparser"
 packages="$packages abigail-tools binutils" # the recorded binary interface
 
 say() { printf '\n== %s\n' "$*"; }
@@ -73,6 +73,19 @@ suite_reference() {
     need $packages python3-torch python3-numpy
     say "reference"
     /usr/bin/python3 "$root/tests/reference/generate.py" --check "$root/tests/reference/data"
+    passed=$((passed + 1))
+}
+
+# Web pages, manual pages and the code in all pages, from sources that are documented in full. With DOCS_ALL=1 also the
+# blocks that build the library as a user would.
+suite_docs() {
+    need $packages doxygen mandoc man-db
+    say "documentation"
+    build gate --werror
+    meson configure "$builds/gate" -Ddocs=enabled
+    build gate
+    run_tests gate --suite docs
+    /usr/bin/python3 "$root/tests/docs/blocks.py" "$root" "$builds/gate" ${DOCS_ALL:+--all}
     passed=$((passed + 1))
 }
 
@@ -249,7 +262,7 @@ suite_install() {
 
 # The Debian packages, with their tests (PACKAGING=nocheck leaves those out), under lintian's eyes.
 suite_packaging() {
-    need $packages g++ debhelper dpkg-dev fakeroot lintian
+    need $packages doxygen g++ debhelper dpkg-dev fakeroot lintian
     step "Debian packages" debian.sh "${PACKAGING:-check}"
 }
 

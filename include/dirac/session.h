@@ -17,97 +17,138 @@
 
 DIRAC_BEGIN
 
+/** One stream of work on a net. */
 typedef struct dirac_session dirac_session;
 
+/** What a session is for. */
 enum {
     DIRAC_INFER = 0, /**< running statistics, no dropout, memory reused as soon as a value has been read */
     DIRAC_TRAIN = 1  /**< batch statistics, dropout, backward possible */
 };
 
+/* ---- life -------------------------------------------------------------------------------------------------------- */
+
 /**
- * Makes a session on a built net. @param out NULL on failure. @param net kept alive by it. @param mode DIRAC_INFER or
- * DIRAC_TRAIN. Errors: ARGUMENT, STATE (not built), MEMORY. Any thread.
+ * Makes a session on a built net.
+ * @param out receives it, NULL on failure; release it with dirac_session_destroy(). @param net kept alive by it.
+ * @param mode DIRAC_INFER or DIRAC_TRAIN.
+ * Errors: ARGUMENT, STATE (not built), MEMORY. Threads: any. Since 0.1.
  */
 DIRAC_API int32_t dirac_session_create(dirac_session **out, dirac_net *net, int32_t mode);
-/** Releases a session. NULL is accepted. Not while another thread computes on it. */
+/**
+ * Releases a session. Not while another thread computes on it.
+ * @param session NULL is accepted. Errors: none. Threads: one. Since 0.1.
+ */
 DIRAC_API void dirac_session_destroy(dirac_session *session);
 
 /* ---- options, before prepare ------------------------------------------------------------------------------------- */
 
-/** The most images of one forward; default 1. Errors: ARGUMENT, STATE. */
+/**
+ * The most images of one forward.
+ * @param n 1 to 2^30; default 1. Errors: ARGUMENT, STATE. Threads: one. Since 0.1.
+ */
 DIRAC_API int32_t dirac_session_set_batch(dirac_session *session, int64_t n);
 /**
- * Another spatial size for input `index` with the same parameters. @param size one number a spatial dimension of that
- * input. Whether every layer accepts it is answered by prepare. Errors: ARGUMENT, STATE.
+ * Another spatial size for an input, with the same parameters. Whether every layer accepts it is answered by prepare.
+ * @param index of the input, from 0. @param size one number a spatial dimension of that input, each 1 to 2^30; copied.
+ * @param rank how many: the input's number of spatial dimensions.
+ * Errors: ARGUMENT, STATE. Threads: one. Since 0.1.
  */
 DIRAC_API int32_t dirac_session_set_input_size(dirac_session *session, int32_t index, const int64_t *size,
                                                int32_t rank);
-/** Keeps the value of an inner node readable by dirac_session_activation() after each forward. Errors: ARGUMENT, STATE. */
+/**
+ * Keeps the value of an inner node readable by dirac_session_activation() after each forward.
+ * @param node of the session's net. Errors: ARGUMENT, STATE. Threads: one. Since 0.1.
+ */
 DIRAC_API int32_t dirac_session_keep(dirac_session *session, const dirac_node *node);
-/** Whether backward also gives the gradients of the inputs (1) or not (0, default). Errors: ARGUMENT, STATE. */
+/**
+ * Whether backward also gives the gradients of the inputs.
+ * @param wanted 1, or 0 (default). Errors: ARGUMENT, STATE. Threads: one. Since 0.1.
+ */
 DIRAC_API int32_t dirac_session_set_input_gradients(dirac_session *session, int32_t wanted);
-/** The seed of dropout; default the context's. Errors: ARGUMENT, STATE. */
+/**
+ * The seed of dropout.
+ * @param seed any number; default the context's. Errors: ARGUMENT, STATE. Threads: one. Since 0.1.
+ */
 DIRAC_API int32_t dirac_session_set_seed(dirac_session *session, uint64_t seed);
 /**
- * 1: only arithmetic that sums products directly, no transformed convolution (Winograd). 0, default: the fastest.
- * Errors: ARGUMENT, STATE.
+ * Whether convolutions use only arithmetic that sums products directly, no transformed convolution (Winograd).
+ * @param strict 1, or 0 (default: the fastest). Errors: ARGUMENT, STATE. Threads: one. Since 0.1.
  */
 DIRAC_API int32_t dirac_session_set_strict(dirac_session *session, int32_t strict);
 /**
- * Inference: 0, default: weights are kept in the layout of the kernels, once for each version of the net, and read from there.
- * 1: they are put into that layout in each forward, layer by layer into the same memory: the session takes little more than
- * the values between layers, and a forward of few images takes longer. Same bits. Training always works so.
- * Errors: ARGUMENT, STATE. Since 0.1.
+ * Whether inference keeps no packed weights. Not lean: weights are kept in the layout of the kernels, once for each version
+ * of the net, and read from there. Lean: each forward puts them into that layout, layer by layer into the same memory; the
+ * session takes little more than the values between layers, and a forward of few images takes longer. Same bits. Training
+ * always works so.
+ * @param lean 1, or 0 (default). Errors: ARGUMENT, STATE. Threads: one. Since 0.1.
  */
 DIRAC_API int32_t dirac_session_set_lean(dirac_session *session, int32_t lean);
 
 /**
  * The bytes that prepare will ask for (or did): activations, gradients, workspace.
- * Errors: ARGUMENT, SHAPE (a layer refuses the input size), MEMORY, LIMIT (sizes beyond what this machine can address).
+ * @param bytes receives them.
+ * Errors: ARGUMENT, SHAPE (a layer refuses the input size), MEMORY, LIMIT (sizes beyond what this machine can address),
+ * UNSUPPORTED (training a custom layer without backward), CALLBACK (its setup). Threads: one. Since 0.1.
  */
 DIRAC_API int32_t dirac_session_bytes(dirac_session *session, size_t *bytes);
-/** Plans and allocates. Once. Errors: as dirac_session_bytes(), STATE; UNSUPPORTED (training a custom layer without backward). */
+/**
+ * Plans and allocates. Once.
+ * Errors: ARGUMENT, STATE (prepared already), SHAPE, MEMORY, LIMIT, UNSUPPORTED, CALLBACK as dirac_session_bytes(),
+ * BUSY.
+ * Threads: caller. Since 0.1.
+ */
 DIRAC_API int32_t dirac_session_prepare(dirac_session *session);
 
-/* ---- forward ------------------------------------------------------------------------------------------------------ */
+/* ---- forward ----------------------------------------------------------------------------------------------------- */
 
 /**
  * Computes every output for n images. In a training session this also makes the batch's statistics pending (see
- * dirac_session_commit_statistics()) and uses the next draw of dropout.
+ * dirac_session_commit_statistics()) and uses the next draw of dropout. In an inference session the logits of an image
+ * do not depend on the other images or on n. (Sessions of different batch may use different algorithms, unless strict:
+ * docs/numerics.md.)
  * @param input (n, C, spatial...) of the net's only input. @param n 1 to the batch.
- * In an inference session the logits of an image do not depend on the other images or on n. (Sessions of different batch
- * may use different algorithms, unless strict: docs/numerics.md.)
  * Errors: ARGUMENT (n out of range, several inputs), STATE (not prepared), SHAPE (batch norm in training with one value
- * a channel), CALLBACK, BUSY.
+ * a channel), CALLBACK, BUSY. Threads: caller, reader. Since 0.1.
  */
 DIRAC_API int32_t dirac_session_forward(dirac_session *session, const float *input, int64_t n);
-/** The same for a net of several inputs: `count` arrays in the order of the inputs. */
+/**
+ * Computes every output for n images of a net of several inputs; otherwise as dirac_session_forward().
+ * @param inputs `count` arrays (n, C, spatial...) in the order of the inputs. @param count the net's number of inputs.
+ * @param n 1 to the batch.
+ * Errors: ARGUMENT, STATE, SHAPE, CALLBACK, BUSY. Threads: caller, reader. Since 0.1.
+ */
 DIRAC_API int32_t dirac_session_forward_inputs(dirac_session *session, const float *const *inputs, int32_t count,
                                                int64_t n);
 /**
- * Output `index` of the last forward, (n, C, spatial...).
- * @param values receives an array valid until the next forward, prepare or destroy. @param count its length, may be NULL.
- * Errors: ARGUMENT, STATE (no forward yet).
+ * An output of the last forward.
+ * @param index of the output, from 0. @param values receives an array (n, C, spatial...) of the session's, valid until
+ * the next forward, dirac_session_set_net() or destroy. @param count receives its length; may be NULL.
+ * Errors: ARGUMENT, STATE (no forward yet, or the last one failed). Threads: one. Since 0.1.
  */
 DIRAC_API int32_t dirac_session_output(const dirac_session *session, int32_t index, const float **values,
                                        size_t *count);
 /**
- * The value of a node declared by dirac_session_keep(); validity and errors as dirac_session_output().
- * @param count may be NULL.
+ * The value of an inner node in the last forward.
+ * @param node declared by dirac_session_keep(). @param values receives an array (n, C, spatial...), valid as that of
+ * dirac_session_output(). @param count receives its length; may be NULL.
+ * Errors: ARGUMENT (not kept), STATE. Threads: one. Since 0.1.
  */
 DIRAC_API int32_t dirac_session_activation(const dirac_session *session, const dirac_node *node, const float **values,
                                            size_t *count);
 
-/* ---- loss --------------------------------------------------------------------------------------------------------- */
+/* ---- loss -------------------------------------------------------------------------------------------------------- */
 
 /**
  * Smooths hard labels: the target is (1 - epsilon) on the label plus epsilon / classes on every class. Any time.
- * @param epsilon 0 (default) to 1. Errors: ARGUMENT.
+ * @param epsilon 0 (default) to 1. Errors: ARGUMENT. Threads: one. Since 0.1.
  */
 DIRAC_API int32_t dirac_session_set_label_smoothing(dirac_session *session, float epsilon);
 /**
- * A weight a class for the loss. Any time; copied.
- * @param weights finite, not negative; NULL for none (default). @param classes must equal the channels of output 0. Errors: ARGUMENT, SHAPE, MEMORY.
+ * Weighs the classes in the loss. Any time.
+ * @param weights one a class, finite, not negative; copied. NULL for none (default).
+ * @param classes must equal the channels of output 0; ignored for NULL.
+ * Errors: ARGUMENT, SHAPE, MEMORY, BUSY. Threads: caller. Since 0.1.
  */
 DIRAC_API int32_t dirac_session_set_class_weights(dirac_session *session, const float *weights, int64_t classes);
 /**
@@ -115,102 +156,142 @@ DIRAC_API int32_t dirac_session_set_class_weights(dirac_session *session, const 
  *
  *     loss = sum_n w[y_n] (-log softmax(z_n)[y_n]) / sum_n w[y_n]
  *
- * and the gradient of it at that output for dirac_session_backward(). With label smoothing and class weights as PyTorch.
- * Computed in double. @param labels n of the last forward, each 0 to classes - 1. @param loss may be NULL.
- * In an inference session only the loss is computed.
+ * and, in a training session, its gradient at that output for dirac_session_backward(). Label smoothing and class
+ * weights as in PyTorch. Computed in double. A loss that is not finite is returned as it is.
+ * @param labels n of the last forward, each 0 to classes - 1. @param loss receives the loss; may be NULL.
  * Errors: ARGUMENT (a label out of range: the message gives image and label; all weights zero), STATE (no forward),
- * SHAPE (output 0 is not a vector). A loss that is not finite is returned as it is.
+ * SHAPE (output 0 is not a vector), BUSY. Threads: caller. Since 0.1.
  */
 DIRAC_API int32_t dirac_session_cross_entropy(dirac_session *session, const int32_t *labels, float *loss);
 /**
- * The same with soft labels: loss = -1/n sum_n sum_c w[c] t[n,c] log softmax(z_n)[c]. @param targets (n, classes).
- * @param loss may be NULL.
+ * Softmax cross-entropy with soft labels; otherwise as dirac_session_cross_entropy():
+ *
+ *     loss = -1/n sum_n sum_c w[c] t[n,c] log softmax(z_n)[c]
+ *
+ * @param targets t, (n, classes). @param loss receives the loss; may be NULL.
+ * Errors: ARGUMENT, STATE, SHAPE, BUSY. Threads: caller. Since 0.1.
  */
 DIRAC_API int32_t dirac_session_cross_entropy_soft(dirac_session *session, const float *targets, float *loss);
 /**
  * How many of the n images have their label as the largest logit of output 0; NaN is never right.
- * Errors: ARGUMENT, STATE, SHAPE.
+ * @param labels n of the last forward, each 0 to classes - 1. @param correct receives 0 to n.
+ * Errors: ARGUMENT, STATE (no forward), SHAPE (output 0 is not a vector), BUSY. Threads: caller. Since 0.1.
  */
 DIRAC_API int32_t dirac_session_count_correct(const dirac_session *session, const int32_t *labels, int64_t *correct);
 /**
  * Runs the rest of the stream's epoch and adds up, without learning: meant for inference sessions and test sets.
- * Arguments and errors as dirac_sgd_epoch(). @param progress, @param loss, @param accuracy may be NULL.
+ * @param batches its samples fit the net's one input, its batches the session's batch.
+ * @param progress told after each batch (`done` of `total` batches of the epoch), may be NULL; when it stops, the
+ * stream stays behind the batch at hand, and a later call goes on there. @param user passed to it.
+ * @param loss, accuracy receive the mean loss and the share of right answers (0 to 1) over the images of this call; may
+ * be NULL. Both are written on failure too.
+ * Errors: those of the calls it makes; SHAPE (samples and input differ), ARGUMENT (batches larger than the session's),
+ * CANCELLED. Threads: caller, reader. Since 0.1.
  */
 DIRAC_API int32_t dirac_session_evaluate(dirac_session *session, dirac_batches *batches, dirac_progress_fn progress,
                                          void *user, double *loss, double *accuracy);
 /**
- * A loss of the host's own: sets the gradient at output `index`, (n, C, spatial...). Outputs not set (and given no loss)
- * count as zero. Training sessions. Errors: ARGUMENT, STATE (no forward since the last backward), SHAPE (count).
+ * A loss of the host's own: sets the gradient at an output. Outputs not set (and given no loss) count as zero. Training
+ * sessions.
+ * @param index of the output, from 0. @param values dL/doutput, (n, C, spatial...). @param count must be their number.
+ * Errors: ARGUMENT, STATE (no forward since the last backward), SHAPE (count), BUSY. Threads: caller. Since 0.1.
  */
 DIRAC_API int32_t dirac_session_set_output_gradient(dirac_session *session, int32_t index, const float *values,
                                                     size_t count);
 
-/* ---- backward and gradients ---------------------------------------------------------------------------------------- */
+/* ---- backward and gradients -------------------------------------------------------------------------------------- */
 
 /**
  * Adds the gradients of the last loss (or of the output gradients set) to the session's gradients. Once a forward.
- * For eq. 5, with G = dL/dWhat and u = W/|W|: dalpha = G at the delta, dbeta = <G, u>, dW = (beta/|W|) (G - u <u, G>).
- * Errors: STATE (inference session, no forward or no loss since the last backward), CALLBACK (the gradients are then
- * incomplete: clear them), BUSY.
+ * For eq. 5, with G = dL/dWhat and u = W/|W|:
+ *
+ *     dalpha = G at the delta     dbeta = <G, u>     dW = (beta/|W|) (G - u <u, G>)
+ *
+ * Paper: equation 5. Errors: ARGUMENT, STATE (inference session; no forward or no loss since the last backward; the net
+ * was changed since the forward), CALLBACK (the gradients are then incomplete: clear them), BUSY.
+ * Threads: caller, reader. Since 0.1.
  */
 DIRAC_API int32_t dirac_session_backward(dirac_session *session);
 /**
- * Sets all parameter gradients to zero (a step does so too). Pending statistics stay, unless one is not finite: then they
- * are dropped, so that training can go on after a bad batch. Errors: ARGUMENT, STATE.
+ * Sets all parameter gradients to zero (a step does so too). Pending statistics stay, unless one is not finite: then
+ * they are dropped, so that training can go on after a bad batch.
+ * Errors: ARGUMENT, STATE (no prepared training session), BUSY. Threads: caller. Since 0.1.
  */
 DIRAC_API int32_t dirac_session_clear_gradients(dirac_session *session);
 /**
  * All parameter gradients as one array, in the order of the trained tensors. The host may change it (all-reduce).
- * @param values valid until destroy. @param count their number, may be NULL. Training sessions, prepared. Errors: ARGUMENT, STATE.
+ * @param values receives the session's array, valid until destroy. @param count receives its length; may be NULL.
+ * Errors: ARGUMENT, STATE (no prepared training session). Threads: one. Since 0.1.
  */
 DIRAC_API int32_t dirac_session_gradients(dirac_session *session, float **values, size_t *count);
-/** Copies the gradient of one parameter out. Errors: ARGUMENT, STATE, NOT_FOUND, SHAPE (count). */
+/**
+ * Copies the gradient of one parameter out.
+ * @param name of the parameter. @param values room for it, C order. @param count must be its number of elements.
+ * Errors: ARGUMENT, STATE (no prepared training session), NOT_FOUND, SHAPE (count). Threads: one. Since 0.1.
+ */
 DIRAC_API int32_t dirac_session_gradient_read(const dirac_session *session, const char *name, float *values,
                                               size_t count);
-/** Adds the gradients of `other`, a session on the same net. Errors: ARGUMENT, STATE, SHAPE. */
+/**
+ * Adds the gradients of another session to this one's.
+ * @param other a session on the same net, left as it is.
+ * Errors: ARGUMENT (the same session, another net), STATE (no prepared training session), BUSY. Threads: caller (of
+ * both). Since 0.1.
+ */
 DIRAC_API int32_t dirac_session_add_gradients(dirac_session *session, const dirac_session *other);
 /**
- * The gradient of input `index` after backward, (n, C, spatial...), if asked for before prepare; valid until the next
- * forward. @param count its length, may be NULL. Errors: ARGUMENT, STATE.
+ * The gradient of an input after backward, if asked for before prepare.
+ * @param index of the input, from 0. @param values receives an array (n, C, spatial...) of the session's, valid until
+ * the next forward. @param count receives its length; may be NULL.
+ * Errors: ARGUMENT, STATE (not asked for, or no backward). Threads: one. Since 0.1.
  */
 DIRAC_API int32_t dirac_session_input_gradient(const dirac_session *session, int32_t index, const float **values,
                                                size_t *count);
 /**
  * Writes the pending running statistics of all training forwards since the last commit into the net, in their order.
- * dirac_sgd_step() does so too. Errors: ARGUMENT, STATE, BUSY, NOT_FINITE (nothing is written; names the layer). Writer.
+ * dirac_sgd_step() does so too.
+ * Errors: ARGUMENT, STATE (no prepared training session), BUSY, NOT_FINITE (nothing is written; names the layer).
+ * Threads: caller, writer. Since 0.1.
  */
 DIRAC_API int32_t dirac_session_commit_statistics(dirac_session *session);
 
 /**
  * Compares backward with central differences: of L = sum r y over all outputs with random r, at up to `samples` random
- * entries of every parameter (and, if input gradients are on, of every input). Changes nothing that stays.
- * @param session training, prepared. @param input n images (one input). @param step the difference's half width, 0 for
- * the default. @param worst receives the largest of |a - b| / max(|a|, |b|, scale) where scale is that tensor's largest
- * gradient; about 1e-2 is what float32 differences can tell. Kinks (ReLU, max) may show as outliers. It may be NULL.
- * Errors: as forward and backward. Needs the net alone. Writer.
+ * entries of every parameter (and, if input gradients are on, of every input). Parameters, gradients and statistics are
+ * afterwards what they were; the last forward's outputs are gone.
+ * @param session training, prepared. @param input n images (n, C, spatial...) of a net of one input.
+ * @param n 1 to the batch. @param samples at least 1. @param step the difference's half width, 0 for the default
+ * (0.01).
+ * @param worst receives the largest of |a - b| / max(|a|, |b|, scale) where scale is that tensor's largest gradient;
+ * about 1e-2 is what float32 differences can tell. Kinks (ReLU, max) may show as outliers. It may be NULL.
+ * Errors: ARGUMENT, STATE, SHAPE, MEMORY, CALLBACK, BUSY. Threads: caller, writer. Since 0.1.
  */
 DIRAC_API int32_t dirac_session_check_gradients(dirac_session *session, const float *input, int64_t n, int32_t samples,
                                                 double step, double *worst);
 
-/* ---- serving and looking ------------------------------------------------------------------------------------------ */
+/* ---- serving and looking ----------------------------------------------------------------------------------------- */
 
 /**
  * Moves a session to another net of the same graph and shapes (a newly folded copy, say), between two calls.
- * The session keeps the new net alive and lets the old one go. Errors: ARGUMENT, SHAPE (the graphs differ), BUSY.
+ * @param net built, on the same context. The session keeps it alive and lets the old one go.
+ * Errors: ARGUMENT, STATE (not built), SHAPE (the graphs or contexts differ), BUSY. Threads: caller. Since 0.1.
  */
 DIRAC_API int32_t dirac_session_set_net(dirac_session *session, dirac_net *net);
 /**
  * The shape of a node's value in this session without N, dims[0] = C, then the spatial sizes: dirac_node_shape()'s, or
- * another one after dirac_session_set_input_size(). Prepared sessions.
- * @param node of the session's net. @param dims room for 4. @param rank receives 1 to 4. Errors: ARGUMENT, STATE.
+ * another one after dirac_session_set_input_size().
+ * @param node of the session's net. @param dims room for 4. @param rank receives 1 to 4.
+ * Errors: ARGUMENT, STATE (not prepared). Threads: any. Since 0.1.
  */
 DIRAC_API int32_t dirac_session_shape(const dirac_session *session, const dirac_node *node, int64_t *dims,
                                       int32_t *rank);
-/** The most images of one forward; 0 for NULL. */
+/** The most images of one forward. @return 0 for NULL. Errors: none. Threads: any. Since 0.1. */
 DIRAC_API int64_t dirac_session_batch(const dirac_session *session);
-/** Multiply-adds of one image at this session's input size. Prepared sessions. Errors: ARGUMENT, STATE. */
+/**
+ * Multiply-adds of one image at this session's input size.
+ * @param multiply_adds receives them. Errors: ARGUMENT, STATE (not prepared). Threads: any. Since 0.1.
+ */
 DIRAC_API int32_t dirac_session_multiply_adds(const dirac_session *session, int64_t *multiply_adds);
-/** The name of the kernels it uses; "" for NULL. */
+/** The name of the kernels a session uses. @return static text; "" for NULL. Errors: none. Threads: any. Since 0.1. */
 DIRAC_API const char *dirac_session_kernels(const dirac_session *session);
 
 DIRAC_END

@@ -3,9 +3,9 @@
  * @file status.h  Status codes and the text of the last error.
  *
  * Every function that can fail returns a status: DIRAC_OK (0) or one of the negative codes below. (Functions that build
- * a net return a node, or NULL; see net.h.) A failed call leaves a sentence in a record of its own thread that names the
- * layer or argument, the value found and the values allowed. Unless a function says otherwise, a failed call changed
- * nothing and every handle stays usable.
+ * a net return a node, or NULL; see net.h.) A failed call leaves a sentence in a record of its own thread that names
+ * the layer or argument, the value found and the values allowed. Unless a function says otherwise, a failed call
+ * changed nothing and every handle stays usable.
  */
 #ifndef DIRAC_STATUS_H
 #define DIRAC_STATUS_H
@@ -16,7 +16,7 @@
 
 DIRAC_BEGIN
 
-/* X(name, number, meaning). A number is never reused. */
+/** All status codes as X(name, number, meaning). A number is never reused. */
 #define DIRAC_STATUS_MAP(X)                                                                        \
     X(OK, 0, "success")                                                                            \
     X(ERR_ARGUMENT, -1, "an argument is NULL, out of range or does not belong here")               \
@@ -35,6 +35,7 @@ DIRAC_BEGIN
     X(ERR_LIMIT, -14, "a stated limit would be passed")                                            \
     X(ERR_THREAD, -15, "a thread could not be started")
 
+/** The status codes: what every function that can fail returns. */
 enum {
 #define DIRAC_STATUS_ENTRY(name, number, meaning) DIRAC_##name = number,
     DIRAC_STATUS_MAP(DIRAC_STATUS_ENTRY)
@@ -44,20 +45,23 @@ enum {
 
 /**
  * The name of a status code: "DIRAC_ERR_SHAPE".
- * @return static text, never NULL ("DIRAC_ERR_UNKNOWN" for a number that is no code). Any thread. Since 0.1.
+ * @param status any number.
+ * @return static text, never NULL ("DIRAC_ERR_UNKNOWN" for a number that is no code). Errors: none. Threads: any.
+ * Since 0.1.
  */
 DIRAC_API const char *dirac_status_name(int32_t status);
 
 /**
  * What a status code means, in a few words.
- * @return static text, never NULL. Any thread. Since 0.1.
+ * @param status any number.
+ * @return static text, never NULL. Errors: none. Threads: any. Since 0.1.
  */
 DIRAC_API const char *dirac_status_string(int32_t status);
 
 /**
  * The text of the last failure on the calling thread; "" if nothing has failed yet. A later success does not clear it.
  * @return text owned by the library, valid until the next failing call on this thread or the thread's end; never NULL.
- * Since 0.1.
+ * Errors: none. Threads: any. Since 0.1.
  */
 DIRAC_API const char *dirac_error_message(void);
 

@@ -9,12 +9,15 @@
 
 DIRAC_BEGIN
 
-/* The release. The build reads these lines: they are the only place that holds the numbers. */
+/* The build reads these lines: they are the only place that holds the numbers. */
+/** The release: its first number. */
 #define DIRAC_VERSION_MAJOR 0
+/** The release: its second number. */
 #define DIRAC_VERSION_MINOR 1
+/** The release: its third number. */
 #define DIRAC_VERSION_PATCH 0
 
-/* The binary interface, apart from the release: the number in the soname. */
+/** The binary interface, apart from the release: the number in the soname. */
 #define DIRAC_ABI_VERSION 0
 
 /** True when the headers are release (major, minor, patch) or later. */
@@ -24,22 +27,25 @@ DIRAC_BEGIN
 
 /**
  * The release of the library that is running, as text: "0.1.0".
- * @return static text, never NULL. Any thread. Since 0.1.
+ * @return static text, never NULL. Errors: none. Threads: any. Since 0.1.
  */
 DIRAC_API const char *dirac_version_string(void);
 
 /**
  * The release of the library that is running, as a number: major * 1000000 + minor * 1000 + patch.
- * Any thread. Since 0.1.
+ * @return the number. Errors: none. Threads: any. Since 0.1.
  */
 DIRAC_API int32_t dirac_version_number(void);
 
-/** The binary interface of the library that is running (DIRAC_ABI_VERSION). Any thread. Since 0.1. */
+/**
+ * The binary interface of the library that is running.
+ * @return DIRAC_ABI_VERSION as it was when the library was built. Errors: none. Threads: any. Since 0.1.
+ */
 DIRAC_API int32_t dirac_abi_version(void);
 
 /**
  * What was built in: space-separated words such as "blas kernels:scalar,x86-64-v3,x86-64-v4".
- * @return static text, never NULL. Any thread. Since 0.1.
+ * @return static text, never NULL. Errors: none. Threads: any. Since 0.1.
  */
 DIRAC_API const char *dirac_build_features(void);
 

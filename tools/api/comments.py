@@ -6,7 +6,7 @@ import re
 TOKEN = re.compile(r'/\*.*?\*/|"(?:\\.|[^"\\])*"', re.S)
 NULLABLE = re.compile(r"\bmay (?:both |each |all )?be NULL\b|\bNULL (?:is accepted|for|removes)\b|\bor NULL for\b")
 # Where the text of an argument ends: what follows is about the call.
-STOP = re.compile(r"\bErrors:|\bAny thread\b|\bSince \d|\bReader\b|\bWriter\b|\bTraining sessions\b|\bAttributes?:")
+STOP = re.compile(r"\bErrors(?: \([a-z, ]*\))?:|\bThreads:|\bPaper:|\bSince \d")
 
 
 class Header:
@@ -69,9 +69,9 @@ def plain(text):
 
 
 def errors(text, names):
-    """The status codes a comment lists after "Errors:" or "Returns", in the order of `names`, without ERR_."""
+    """The status codes a comment lists in its field "Errors", in the order of `names`, without ERR_."""
     found = set()
-    for part in re.findall(r"(?:Errors:|@return DIRAC_OK|\bReturns? )(.*?)(?=@param|\Z)", text, re.S):
+    for part in re.findall(r"\bErrors(?: \([a-z, ]*\))?:(.*?)(?=@param|\bThreads:|\Z)", text, re.S):
         found |= {word for word in re.findall(r"\b[A-Z_]+\b", part)}
     return [name for name in names if name in found]
 
@@ -79,7 +79,7 @@ def errors(text, names):
 def since(*texts):
     """The release since which something is there, from the first text that says."""
     for text in texts:
-        match = re.search(r"\b[Ss]ince (\d+\.\d+(?:\.\d+)?)", text)
+        match = re.search(r"\b[Ss]ince\s+(\d+\.\d+(?:\.\d+)?)", text)
         if match:
             return match[1]
     return None

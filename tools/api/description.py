@@ -111,7 +111,7 @@ class Description:
                 "since": self._since(node, header, text),
                 "doc": text,
                 "returns": {"type": headers.spell(node.type.type), "doc": returned},
-                "arguments": [self._argument(*a, about, head) for a in headers.arguments(node.type)],
+                "arguments": [self._argument(*a, about, f"{head} {returned}") for a in headers.arguments(node.type)],
                 "errors": comments.errors(text, self.codes)}
         unknown = set(about) - {argument["name"] for argument in made["arguments"]}
         if unknown:
