@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""What Doxygen reads in place of a public header or of a page of Markdown. The comments are written for readers of the header; this turns the
-fields of a comment ("Errors: ARGUMENT." and so on, explained in dirac.h) into Doxygen's commands, adds what goes without
-saying in a header, and writes out the status codes, which the header makes by a macro.
+"""What Doxygen reads in place of a public header or of a page of Markdown. The comments are written for readers of the
+header; this turns the fields of a comment ("Errors: ARGUMENT." and so on, explained in dirac.h) into Doxygen's commands,
+adds what goes without saying in a header, and writes out the status codes, which the header makes by a macro. Links of a
+page to what is no web page become text.
 
     filter.py FILE        prints the file for Doxygen
 """
+import os
 import re
 import sys
 
@@ -71,11 +73,24 @@ def status_codes(text):
     return re.sub(r"enum \{\n#define DIRAC_STATUS_ENTRY.*?\};", lambda _: "enum {\n" + values + "};", text, flags=re.S)
 
 
+def web_links(text, page):
+    """Without links to files of the repository that no web page is made from."""
+    def link(match):
+        target = match.group(2).split("#")[0]
+        path = os.path.normpath(os.path.join(os.path.dirname(os.path.abspath(page)), target))
+        folder = path.split(os.sep)[-3:-1]
+        is_page = path.endswith(".md") and (folder[-1] == "docs" or folder == ["docs", "guide"])
+        return match.group(0) if not target or ":" in target or is_page else match.group(1)
+
+    text = re.sub(r"\]\((\.\./)?pictures/", "](", text)  # Doxygen knows the folder
+    return re.sub(r"(?<!!)\[([^\]]+)\]\(([^)\s]+)\)", link, text)
+
+
 def main():
     with open(sys.argv[1], encoding="utf-8") as file:
         text = file.read()
     if sys.argv[1].endswith(".md"):
-        sys.stdout.write(re.sub(r"\]\((\.\./)?pictures/", "](", text))  # Doxygen knows the folder
+        sys.stdout.write(web_links(text, sys.argv[1]))
         return
     text = sections(status_codes(text))
     text = re.sub(r"(/\*\*(?:(?!\*/).)*\*/)\s*\n(DIRAC_API[^;]*;)", document, text, flags=re.S)
