@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # Installs into a prefix of its own and into a stage (DESTDIR), which must get the same files; then hides the build and
-# builds programs from the prefix, which must need nothing of what is hidden. Usage: prefix.sh SOURCE BUILDS
+# builds programs from the prefix, which must need nothing of what is hidden. Usage: prefix.sh SOURCE BUILDS OPTIMIZATION
 set -eu
 source=$1
 work=$2/install
@@ -11,10 +11,11 @@ mkdir -p "$work"
 rm -rf "$work/prefix" "$work/stage"
 
 {
-    [ -f "$build/build.ninja" ] || meson setup "$build" "$source" --prefix="$work/prefix" -Dtests=false -Dexamples=false
-    ninja -C "$build"
-    meson install -C "$build" --no-rebuild
-    meson install -C "$build" --no-rebuild --destdir "$work/stage"
+    { [ -f "$build/build.ninja" ] || meson setup "$build" "$source" --prefix="$work/prefix" -Doptimization="$3" \
+        -Dtests=false -Dexamples=false; } &&
+        ninja -C "$build" &&
+        meson install -C "$build" --no-rebuild &&
+        meson install -C "$build" --no-rebuild --destdir "$work/stage"
 } >"$work/log" 2>&1 || { cat "$work/log"; exit 1; }
 diff -r "$work/prefix" "$work/stage$work/prefix"
 if grep -r -l "$build" "$work/prefix"; then
