@@ -85,8 +85,10 @@ static void save(machine *m)
     void *data = NULL;
     size_t size = 0;
     fuzz_status(dirac_checkpoint_save(c, "/nowhere/at/all"));
-    if (m->contexts[0] != NULL)
-        take_buffer(m, m->contexts[0], dirac_checkpoint_save_memory(c, &data, &size), data, size);
+    if (m->contexts[0] == NULL)
+        return;
+    const int32_t status = dirac_checkpoint_save_memory(c, &data, &size); /* first: it sets the other arguments */
+    take_buffer(m, m->contexts[0], status, data, size);
 }
 
 static void load(machine *m)
