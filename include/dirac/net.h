@@ -74,6 +74,18 @@ enum {
     DIRAC_ROLE_STATE = 1    /**< running statistics and the like: saved, not trained, not counted as parameters */
 };
 
+/**
+ * What dirac_node_filters() tells of a filter (an output channel of a convolution or linear layer), which applies
+ * What = a I + r: a times its part of the identity, and the rest r made from W.
+ */
+enum {
+    DIRAC_FILTER_ALPHA = 0,   /**< a: alpha in eq. 4 and 5, 1 in eq. 8; 0 where I has no one for it, and in the plain form */
+    DIRAC_FILTER_BETA = 1,    /**< b: beta in eq. 5, otherwise 1 */
+    DIRAC_FILTER_NORM = 2,    /**< |W|, over all its inputs and taps */
+    DIRAC_FILTER_IDENTITY = 3 /**< the share of the identity, |a| / (|a| + |r|), 0 to 1; 0 if both are 0. |r| is |b| in
+                                   eq. 5 (|b W| / 1e-12 where |W| is less than 1e-12), |W| in the other forms */
+};
+
 /* ---- life ------------------------------------------------------------------------------------------------------ */
 
 /**
@@ -484,6 +496,27 @@ DIRAC_API int64_t dirac_node_trained_count(const dirac_node *node);
 /** Multiply-adds of a node's convolution or linear arithmetic for one image (bias not counted). @return 0 if not built
  * or NULL. Errors: none. Threads: any, once built. Since 0.1. */
 DIRAC_API int64_t dirac_node_multiply_adds(const dirac_node *node);
+
+/* ---- how much of a layer is identity (Reader) --------------------------------------------------------------------- */
+
+/**
+ * One number a filter of a convolution or linear layer: what figure 2 of the paper follows during training, and what
+ * tells filters that have become mere copies (share 1) or have lost their shortcut (share 0).
+ * @param node of a built net; one that shares parameters gives the owner's. @param quantity DIRAC_FILTER_*.
+ * @param values receives `count` numbers. @param count the layer's channels: dims[0] of dirac_node_shape().
+ * Computed in double. Errors: ARGUMENT (unknown quantity; a layer without filters), STATE (not built), SHAPE (count),
+ * BUSY. Reader.
+ */
+DIRAC_API int32_t dirac_node_filters(const dirac_node *node, int32_t quantity, float *values, size_t count);
+/**
+ * The same over a layer: mean, least and largest value, in double. ALPHA and IDENTITY are over the filters that have a one
+ * in I (of a layer with more outputs than inputs the others have none, and their alpha does nothing); BETA and NORM are
+ * over all.
+ * @param mean, @param least, @param largest may be NULL; all 0 if there is no filter to count.
+ * @param filters receives how many filters were counted, may be NULL. Errors: as dirac_node_filters(). Reader.
+ */
+DIRAC_API int32_t dirac_node_filter_summary(const dirac_node *node, int32_t quantity, double *mean, double *least,
+                                            double *largest, int64_t *filters);
 
 /* ---- parameters and state, by name ------------------------------------------------------------------------------ */
 

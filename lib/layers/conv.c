@@ -156,6 +156,7 @@ const dirac__kind dirac__kind_conv = {
     .prepare = prepare,
     .forward = forward,
     .backward = backward,
+    .describe = describe,
     .fold_attributes = fold_attributes,
     .fold_parameters = fold_parameters,
 };

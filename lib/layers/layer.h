@@ -88,6 +88,7 @@ enum {
 };
 
 struct dirac__kind;
+struct dirac__weights;
 
 /* A layer: a kind with its attributes set. Shared by the graph (which owns it) and every plan. */
 typedef struct dirac__layer {
@@ -173,6 +174,8 @@ typedef struct dirac__kind {
     int32_t (*backward)(const dirac__pass *pass);
     /* (optional, CHANNEL_AFFINE) s[c], t[c] in double from the parameters. */
     void (*affine)(const dirac__layer *layer, float *const *parameters, int64_t c, double *s, double *t);
+    /* (optional, kinds with weights) form, shapes and places of parameters (weights.h) for n images. */
+    void (*describe)(struct dirac__weights *w, const dirac__layer *layer, const dirac__shape *in, int64_t n);
     /* (optional, kinds with weights) the folded layer: attributes (plain form, bias 1 if s is not NULL) into `folded`... */
     void (*fold_attributes)(const dirac__layer *layer, bool absorb, dirac__layer *folded);
     /* ...and its parameters, in double: W' = s[c] What[c], bias' = s bias + t. `to` in the order of the folded kind's

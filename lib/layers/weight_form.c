@@ -159,6 +159,23 @@ void dirac__form_filter(int32_t form, double *out, int64_t o, const float *w, co
         out[place] += filter_delta(&job, o);
 }
 
+dirac__filter dirac__form_measure(int32_t form, int64_t o, const float *w, const float *alpha, const float *beta,
+                                  const dirac__weight_shape *shape)
+{
+    form_job job = {.form = form, .w = w, .alpha = alpha, .shape = shape};
+    dirac__filter f = {.identity = form != DIRAC_FORM_PLAIN && delta_place(shape, o) >= 0,
+                       .alpha = filter_delta(&job, o),
+                       .beta = 1,
+                       .norm = filter_norm(&job, o)};
+
+    f.rest = f.norm;
+    if (form == DIRAC_FORM_NORMALIZED_DELTA) {
+        f.beta = (double)beta[o];
+        f.rest = fabs(f.beta) * (f.norm / divisor(f.norm));
+    }
+    return f;
+}
+
 /* ---- backward ---- */
 
 /* dW += (beta/|W|) (G - u <u, G>), u = W/|W|; dbeta += <G, u>. */

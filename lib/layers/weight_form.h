@@ -33,6 +33,16 @@ void dirac__form_coefficients(int32_t form, float *scale, float *delta, double *
 void dirac__form_backward(int32_t form, float *dw, float *dalpha, float *dbeta, const float *g, const float *w,
                           const double *norm, const float *beta, const dirac__weight_shape *shape, dirac__team *team);
 
+/* What filter o is made of, What = alpha I + rest: alpha is 0 and `identity` false where it has no one or the form no I;
+ * beta is 1 but in form 2; norm is |W|, rest the length of what is not alpha I. */
+typedef struct dirac__filter {
+    bool identity;
+    double alpha, beta, norm, rest;
+} dirac__filter;
+
+dirac__filter dirac__form_measure(int32_t form, int64_t o, const float *w, const float *alpha, const float *beta,
+                                  const dirac__weight_shape *shape);
+
 /* What[o] in double into out (ci * taps), for folding. */
 void dirac__form_filter(int32_t form, double *out, int64_t o, const float *w, const float *alpha, const float *beta,
                         const dirac__weight_shape *shape);

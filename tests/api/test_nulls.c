@@ -231,6 +231,7 @@ static void test_nodes(void **state)
     int64_t ints[4];
     int32_t count;
     double real;
+    float single;
     null(dirac_node_set_name(NULL, "x"));
     node_setter(dirac_node_set_name(x, NULL));
     null(dirac_node_set_int(NULL, "stride", 1));
@@ -262,6 +263,10 @@ static void test_nodes(void **state)
     null(dirac_node_get_float(NULL, "epsilon", &real));
     null(dirac_node_get_float(node, NULL, &real));
     null(dirac_node_get_float(node, "epsilon", NULL));
+    null(dirac_node_filters(NULL, DIRAC_FILTER_NORM, &single, 3));
+    null(dirac_node_filters(dirac_net_find(net, "linear"), DIRAC_FILTER_NORM, NULL, 3));
+    null(dirac_node_filter_summary(NULL, DIRAC_FILTER_NORM, &real, &real, &real, ints));
+    ok(dirac_node_filter_summary(dirac_net_find(net, "linear"), DIRAC_FILTER_NORM, NULL, NULL, NULL, NULL));
     assert_int_equal(dirac_node_trained_count(NULL), 0);
     assert_int_equal(dirac_node_multiply_adds(NULL), 0);
 }

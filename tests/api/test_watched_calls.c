@@ -280,6 +280,8 @@ static void watch_net(void)
     int32_t rank, role;
     float values[16];
     WATCHED(dirac_node_shape(y, dims, &rank));
+    WATCHED(dirac_node_filters(dirac_net_find(net, "body.conv"), DIRAC_FILTER_NORM, values, 16));
+    WATCHED(dirac_node_filter_summary(y, DIRAC_FILTER_IDENTITY, NULL, NULL, NULL, dims));
     WATCH((void)dirac_node_trained_count(y));
     WATCH((void)dirac_node_multiply_adds(y));
     WATCH((void)dirac_net_node_count(net));

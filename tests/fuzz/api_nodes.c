@@ -37,6 +37,19 @@ static void set_node(machine *m)
     }
 }
 
+static void look_at_filters(const dirac_node *node)
+{
+    int64_t dims[4] = {0}, counted;
+    int32_t rank;
+    float values[64];
+    double mean;
+    fuzz_status(dirac_node_shape(node, dims, &rank));
+    for (int32_t quantity = -1; quantity < 5; quantity++) {
+        fuzz_status(dirac_node_filters(node, quantity, values, dims[0] <= 64 ? (size_t)dims[0] : 64));
+        fuzz_status(dirac_node_filter_summary(node, quantity, &mean, NULL, NULL, &counted));
+    }
+}
+
 static void look_at_node(machine *m)
 {
     api_net *net = api_pick_net(m);
@@ -48,6 +61,7 @@ static void look_at_node(machine *m)
     fuzz_status(dirac_node_get_int(node, api_name(m), values));
     fuzz_status(dirac_node_get_ints(node, api_name(m), values, &count));
     fuzz_status(dirac_node_get_float(node, api_name(m), &real));
+    look_at_filters(node);
     FUZZ_CHECK((dirac_node_name(node)[0] == '\0') == (node == NULL));
     FUZZ_CHECK((dirac_node_kind(node)[0] == '\0') == (node == NULL));
     FUZZ_CHECK(dirac_node_input(node, dirac_node_input_count(node)) == NULL);

@@ -159,6 +159,11 @@ class Nets(unittest.TestCase):
         self.assertEqual(net.multiply_adds, sum(node.multiply_adds for node in net.nodes))
         version = net.version
         net.tensors["body.c.alpha"] = np.arange(4)
+        # the fourth filter has no input of its own
+        self.assertEqual(conv.filters(dirac.FILTER_ALPHA).tolist(), [0, 1, 2, 0])
+        self.assertEqual(conv.filter_summary(dirac.FILTER_ALPHA), (1, 0, 2, 3))
+        with self.assertRaisesRegex(dirac.ArgumentError, "no filters"):
+            pool.filters(dirac.FILTER_NORM)
         self.assertEqual(net.tensors["body.c.alpha"].tolist(), [0, 1, 2, 3])
         self.assertGreater(net.version, version)
         net.initialize(5)

@@ -18,7 +18,7 @@ from .errors import (ArgumentError, BusyError, CallbackError, CancelledError, Di
                      ThreadError, UnsupportedError)
 from .layer import Layer, LayerKind
 from .net import Net
-from .node import Node
+from .node import FilterSummary, Node
 from .session import Session
 from .sgd import SGD
 
@@ -26,6 +26,10 @@ FORM_PLAIN = _api.DIRAC_FORM_PLAIN
 FORM_DELTA = _api.DIRAC_FORM_DELTA
 FORM_NORMALIZED_DELTA = _api.DIRAC_FORM_NORMALIZED_DELTA
 FORM_FIXED_DELTA = _api.DIRAC_FORM_FIXED_DELTA
+FILTER_ALPHA = _api.DIRAC_FILTER_ALPHA
+FILTER_BETA = _api.DIRAC_FILTER_BETA
+FILTER_NORM = _api.DIRAC_FILTER_NORM
+FILTER_IDENTITY = _api.DIRAC_FILTER_IDENTITY
 INIT_ZEROS = _api.DIRAC_INIT_ZEROS
 INIT_CONSTANT = _api.DIRAC_INIT_CONSTANT
 INIT_NORMAL = _api.DIRAC_INIT_NORMAL

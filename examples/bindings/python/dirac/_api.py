@@ -91,6 +91,10 @@ DIRAC_INIT_ORTHOGONAL = 5
 DIRAC_INIT_DELTA = 6
 DIRAC_ROLE_TRAINED = 0
 DIRAC_ROLE_STATE = 1
+DIRAC_FILTER_ALPHA = 0
+DIRAC_FILTER_BETA = 1
+DIRAC_FILTER_NORM = 2
+DIRAC_FILTER_IDENTITY = 3
 DIRAC_SPLIT_TRAIN = 0
 DIRAC_SPLIT_TEST = 1
 DIRAC_LAYOUT_PLANAR = 0
@@ -195,6 +199,9 @@ PROTOTYPES = {
     "dirac_node_get_float": (STATUS, (POINTER(dirac_node), c_char_p, POINTER(c_double),)),
     "dirac_node_trained_count": (c_int64, (POINTER(dirac_node),)),
     "dirac_node_multiply_adds": (c_int64, (POINTER(dirac_node),)),
+    "dirac_node_filters": (STATUS, (POINTER(dirac_node), c_int32, POINTER(c_float), c_size_t,)),
+    "dirac_node_filter_summary": (STATUS, (
+        POINTER(dirac_node), c_int32, POINTER(c_double), POINTER(c_double), POINTER(c_double), POINTER(c_int64),)),
     "dirac_net_tensor_count": (c_int64, (POINTER(dirac_net),)),
     "dirac_net_tensor_name": (c_char_p, (POINTER(dirac_net), c_int64,)),
     "dirac_net_tensor_shape": (STATUS, (

@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import ctypes
-from typing import List, Sequence, Tuple, Union
+from typing import List, NamedTuple, Sequence, Tuple, Union
+
+import numpy as np
 
 from . import _api, errors
-from ._arrays import dims, read_dims
+from ._arrays import dims, pointer, read_dims
 from ._library import C
 
 Attribute = Union[int, float, Sequence[int]]
+
+
+class FilterSummary(NamedTuple):
+    """One quantity over the filters of a layer."""
+
+    mean: float
+    least: float
+    largest: float
+    filters: int  # how many were counted
 
 
 class Node:
@@ -102,6 +113,18 @@ class Node:
     def shape(self) -> Tuple[int, ...]:
         """The shape of its value without N. Built nets only."""
         return read_dims(C.dirac_node_shape, self)
+
+    def filters(self, quantity: int) -> np.ndarray:
+        """One number a filter of a convolution or linear layer: one of FILTER_*. Built nets only."""
+        values = np.empty(self.shape[0], np.float32)
+        C.dirac_node_filters(self, quantity, pointer(values), values.size)
+        return values
+
+    def filter_summary(self, quantity: int) -> FilterSummary:
+        """The same over the layer; alpha and the share of the identity are over the filters that have a one in I."""
+        mean, least, largest, count = ctypes.c_double(), ctypes.c_double(), ctypes.c_double(), ctypes.c_int64()
+        C.dirac_node_filter_summary(self, quantity, *map(ctypes.byref, (mean, least, largest, count)))
+        return FilterSummary(mean.value, least.value, largest.value, count.value)
 
     @property
     def trained_count(self) -> int:

@@ -27,6 +27,6 @@ pub use data::{Batch, Batches, BatchesBuilder, Dataset, Split};
 pub use error::{Error, Result, Status};
 pub use layer::{Backward, CustomLayer, Forward, Gradients, LayerKind, Parameters, Setup, States};
 pub use net::{Names, Net, NetBuilder};
-pub use node::{Form, Init, Node};
+pub use node::{FilterSummary, Form, Init, Node, Quantity};
 pub use session::{Session, SessionBuilder};
 pub use sgd::{Epoch, Sgd};

@@ -17,6 +17,29 @@ pub enum Form {
     FixedDelta = sys::DIRAC_FORM_FIXED_DELTA as isize,
 }
 
+/// What there is to know of a filter, which applies a I + r.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Quantity {
+    /// a
+    Alpha = sys::DIRAC_FILTER_ALPHA as isize,
+    /// The factor of W, or of W/|W| in eq. 5.
+    Beta = sys::DIRAC_FILTER_BETA as isize,
+    /// |W|
+    Norm = sys::DIRAC_FILTER_NORM as isize,
+    /// |a| / (|a| + |r|)
+    Identity = sys::DIRAC_FILTER_IDENTITY as isize,
+}
+
+/// One quantity over the filters of a layer.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct FilterSummary {
+    pub mean: f64,
+    pub least: f64,
+    pub largest: f64,
+    /// How many were counted.
+    pub filters: i64,
+}
+
 /// How a parameter starts.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Init {
@@ -175,6 +198,29 @@ impl<'n> Node<'n> {
         let (name, mut value) = (c_text(attribute)?, 0.0);
         check(unsafe { sys::dirac_node_get_float(self.raw, name.as_ptr(), &mut value) })?;
         Ok(value)
+    }
+
+    /// One number a filter of a convolution or linear layer. Built nets only.
+    pub fn filters(self, quantity: Quantity) -> Result<Vec<f32>> {
+        let mut values = vec![0.0; self.shape()?[0] as usize];
+        check(unsafe { sys::dirac_node_filters(self.raw, quantity as i32, values.as_mut_ptr(), values.len()) })?;
+        Ok(values)
+    }
+
+    /// The same over the layer; alpha and the share of the identity are over the filters that have a one in I.
+    pub fn filter_summary(self, quantity: Quantity) -> Result<FilterSummary> {
+        let mut s = FilterSummary::default();
+        check(unsafe {
+            sys::dirac_node_filter_summary(
+                self.raw,
+                quantity as i32,
+                &mut s.mean,
+                &mut s.least,
+                &mut s.largest,
+                &mut s.filters,
+            )
+        })?;
+        Ok(s)
     }
 
     /// Trained numbers of this node.

@@ -110,6 +110,10 @@ pub const DIRAC_INIT_ORTHOGONAL: i32 = 5;
 pub const DIRAC_INIT_DELTA: i32 = 6;
 pub const DIRAC_ROLE_TRAINED: i32 = 0;
 pub const DIRAC_ROLE_STATE: i32 = 1;
+pub const DIRAC_FILTER_ALPHA: i32 = 0;
+pub const DIRAC_FILTER_BETA: i32 = 1;
+pub const DIRAC_FILTER_NORM: i32 = 2;
+pub const DIRAC_FILTER_IDENTITY: i32 = 3;
 pub const DIRAC_SPLIT_TRAIN: i32 = 0;
 pub const DIRAC_SPLIT_TEST: i32 = 1;
 pub const DIRAC_LAYOUT_PLANAR: i32 = 0;
@@ -269,6 +273,15 @@ extern "C" {
     pub fn dirac_node_get_float(node: *const dirac_node, attribute: *const c_char, value: *mut f64) -> i32;
     pub fn dirac_node_trained_count(node: *const dirac_node) -> i64;
     pub fn dirac_node_multiply_adds(node: *const dirac_node) -> i64;
+    pub fn dirac_node_filters(node: *const dirac_node, quantity: i32, values: *mut f32, count: usize) -> i32;
+    pub fn dirac_node_filter_summary(
+        node: *const dirac_node,
+        quantity: i32,
+        mean: *mut f64,
+        least: *mut f64,
+        largest: *mut f64,
+        filters: *mut i64,
+    ) -> i32;
     pub fn dirac_net_tensor_count(net: *const dirac_net) -> i64;
     pub fn dirac_net_tensor_name(net: *const dirac_net, index: i64) -> *const c_char;
     pub fn dirac_net_tensor_shape(

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //! Building, looking, files, errors.
 mod support;
-use dirac::{Context, Form, Init, Names, Net, NetBuilder, Session, Status};
+use dirac::{Context, Form, Init, Names, Net, NetBuilder, Quantity, Session, Status};
 use std::sync::{Arc, Mutex};
 use support::{numbers, refused, small_net, IMAGE};
 
@@ -55,6 +55,10 @@ fn options_and_tensors() {
     let version = net.version();
     net.write("body.c.alpha", &[0.0, 1.0, 2.0, 3.0]).unwrap();
     assert_eq!(net.read("body.c.alpha").unwrap(), [0.0, 1.0, 2.0, 3.0]);
+    assert_eq!(conv.filters(Quantity::Alpha).unwrap(), [0.0, 1.0, 2.0, 0.0]); // the fourth filter has no input of its own
+    let summary = conv.filter_summary(Quantity::Alpha).unwrap();
+    assert_eq!((summary.mean, summary.least, summary.largest, summary.filters), (1.0, 0.0, 2.0, 3));
+    refused(net.find("elu").unwrap().filters(Quantity::Norm), Status::Argument, "no filters");
     assert!(net.version() > version && net.is_trained("body.c.alpha").unwrap());
     refused(net.write("body.c.alpha", &[0.0]), Status::Shape, "must be 4");
     refused(net.read("nothing"), Status::NotFound, "nothing");
