@@ -95,7 +95,7 @@ static bool parse_text(settings *s, int option)
     case 'c': s->checkpoint = optarg; return true;
     case 'r': s->resume = optarg; return true;
     case 'L': s->log = optarg; return true;
-    case 'M': s->restart_momentum = 1; return true;
+    case 'M': s->how.restart_momentum = 1; return true;
     case 'h': fputs(help, stdout); exit(0);
     default: return false;
     }
@@ -106,15 +106,15 @@ static void parse_number(settings *s, int option)
     switch (option) {
     case 'D': s->depth = (int32_t)argument_integer("--depth", optarg, 1, 100000); break;
     case 'W': s->width = argument_number("--width", optarg, 0.001, 1e6); break;
-    case 'e': s->epochs = argument_integer("--epochs", optarg, 1, 1000000); break;
-    case 'b': s->batch = argument_integer("--batch", optarg, 1, 1000000); break;
-    case 'l': s->rate = argument_number("--lr", optarg, 0, 1e6); break;
-    case 'p': s->n_drops = argument_integers("--drops", optarg, 1, s->drops, MOST_DROPS); break;
-    case 'f': s->factor = argument_number("--factor", optarg, 0, 1); break;
-    case 'm': s->momentum = argument_number("--momentum", optarg, 0, 0.9999999); break;
-    case 'w': s->decay = argument_number("--weight-decay", optarg, 0, 1e6); break;
+    case 'e': s->how.epochs = argument_integer("--epochs", optarg, 1, 1000000); break;
+    case 'b': s->how.batch = argument_integer("--batch", optarg, 1, 1000000); break;
+    case 'l': s->how.rate = argument_number("--lr", optarg, 0, 1e6); break;
+    case 'p': s->how.n_drops = argument_integers("--drops", optarg, 1, s->how.drops, MOST_DROPS); break;
+    case 'f': s->how.factor = argument_number("--factor", optarg, 0, 1); break;
+    case 'm': s->how.momentum = argument_number("--momentum", optarg, 0, 0.9999999); break;
+    case 'w': s->how.decay = argument_number("--weight-decay", optarg, 0, 1e6); break;
     case 'z': s->size = (int32_t)argument_integer("--size", optarg, 4, 4096); break;
-    case 's': s->seed = (uint64_t)argument_integer("--seed", optarg, 0, INT64_MAX); break;
+    case 's': s->how.seed = (uint64_t)argument_integer("--seed", optarg, 0, INT64_MAX); break;
     case 't': s->threads = (int32_t)argument_integer("--threads", optarg, 1, 64); break;
     default: fail_usage("unknown option");
     }
@@ -122,18 +122,7 @@ static void parse_number(settings *s, int option)
 
 settings settings_parse(int argc, char **argv)
 {
-    settings s = {.depth = 34,
-                  .width = 1,
-                  .epochs = 200,
-                  .batch = 128,
-                  .rate = 0.1,
-                  .factor = 0.2,
-                  .momentum = 0.9,
-                  .decay = 5e-4,
-                  .seed = 1,
-                  .threads = processors(),
-                  .n_drops = 3,
-                  .drops = {60, 120, 160}};
+    settings s = {.depth = 34, .width = 1, .threads = processors(), .how = recipe_cifar()};
     set_kind(&s, "dirac");
     for (int option; (option = getopt_long(argc, argv, "h", options, NULL)) != -1;)
         if (!parse_text(&s, option))

@@ -5,14 +5,13 @@
 
 #include <stdint.h>
 
-enum { MOST_DROPS = 64 };
+#include "common/training.h"
 
 typedef struct {
     const char *data, *kind, *save, *resume, *log, *checkpoint;
-    int32_t form, resnet, depth, threads, size, n_drops, restart_momentum;
-    int64_t epochs, batch, drops[MOST_DROPS];
-    uint64_t seed;
-    double width, rate, factor, momentum, decay;
+    int32_t form, resnet, depth, threads, size;
+    double width;
+    recipe how;
 } settings;
 
 /* Reads the command line; ends the program with a message when it is wrong, or after --help. */

@@ -18,15 +18,51 @@ void json_open(json_log *log, const char *path)
         fail("%s: %s", path, strerror(errno));
 }
 
-void json_field(json_log *log, const char *name, double value, int digits)
+static void begin_field(json_log *log, const char *name)
 {
-    if (log->file == NULL)
-        return;
     fprintf(log->file, "%s\"%s\": ", log->fields++ == 0 ? "{" : ", ", name);
+}
+
+static void write_number(json_log *log, double value, int digits)
+{
     if (isfinite(value))
         fprintf(log->file, "%.*g", digits, value);
     else
         fputs("null", log->file);
+}
+
+void json_field(json_log *log, const char *name, double value, int digits)
+{
+    if (log->file == NULL)
+        return;
+    begin_field(log, name);
+    write_number(log, value, digits);
+}
+
+void json_text(json_log *log, const char *name, const char *value)
+{
+    if (log->file == NULL)
+        return;
+    begin_field(log, name);
+    fputc('"', log->file);
+    for (const char *c = value; *c != '\0'; c++)
+        if ((unsigned char)*c < 0x20)
+            fprintf(log->file, "\\u%04x", (unsigned)*c);
+        else
+            fprintf(log->file, *c == '"' || *c == '\\' ? "\\%c" : "%c", *c);
+    fputc('"', log->file);
+}
+
+void json_numbers(json_log *log, const char *name, const double *values, int64_t count, int digits)
+{
+    if (log->file == NULL)
+        return;
+    begin_field(log, name);
+    for (int64_t i = 0; i < count; i++) {
+        fputs(i == 0 ? "[" : ", ", log->file);
+        write_number(log, values[i], digits);
+    }
+    fputs(count == 0 ? "[]" : "]", log->file);
 }
 
 void json_end(json_log *log)
