@@ -66,10 +66,11 @@ static bool train(const settings *s, dirac_context *context, dirac_net *net, con
     char what[128];
     json_log log;
     training t;
+    feed batches = feed_from_source(data, s->how.batch, s->how.seed);
     snprintf(what, sizeof what, "--kind %s --depth %d --width %.9g", s->kind, (int)s->depth,
              s->width);
     json_open(&log, s->log);
-    training_open(&t, context, net, data, &s->how, what,
+    training_open(&t, context, net, &batches, &s->how, what,
                   (training_watch){.user = &log, .epoch = report});
     if (s->resume != NULL)
         training_resume(&t, s->resume);
@@ -87,6 +88,7 @@ static bool train(const settings *s, dirac_context *context, dirac_net *net, con
                stop_path(s));
     }
     training_close(&t);
+    feed_close(&batches);
     json_close(&log);
     return end == TRAINING_DONE;
 }

@@ -22,6 +22,14 @@ void image_free(image *picture);
  * An image of that size comes out as it is.
  */
 void image_fit(const image *picture, int32_t width, int32_t height, uint8_t *out);
+/* The same of the part of an image that begins at (left, top), width_in x height_in; its sides are scaled apart. */
+void image_crop(const image *picture, int32_t left, int32_t top, int32_t width_in, int32_t height_in, int32_t width,
+                int32_t height, uint8_t *out);
+/*
+ * The usual test crop: the image is scaled until its shorter side is `shorter`, and size x size is cut from its middle.
+ * Made smaller or larger as above.
+ */
+void image_middle(const image *picture, int32_t shorter, int32_t size, uint8_t *out);
 /* Whether a file's name ends like an image's: .jpg, .jpeg, .png in any case. */
 bool image_name(const char *name);
 

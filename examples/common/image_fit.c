@@ -54,30 +54,65 @@ static void fit_row(const uint8_t *row, const reach *reaches, int32_t width, flo
         }
 }
 
+/* What is read of an image: rows of width x height pixels, each `stride` bytes after the one before. */
+typedef struct {
+    const uint8_t *pixels;
+    size_t stride;
+    int32_t width, height;
+} window;
+
+/* Result pixels stand for scale_x by scale_y source pixels; the first begins at (x, y). */
+static void fit(const window *from, double scale_x, double scale_y, double x, double y, int32_t width, int32_t height,
+                uint8_t *out)
+{
+    reach *across = make_reaches(width, from->width, scale_x, x);
+    reach *down = make_reaches(height, from->height, scale_y, y);
+    size_t row = 3 * (size_t)width;
+    float *rows = allocate(row * (size_t)from->height, sizeof *rows);
+    for (int32_t i = 0; i < from->height; i++)
+        fit_row(from->pixels + from->stride * (size_t)i, across, width, rows + row * (size_t)i);
+    for (int32_t i = 0; i < height; i++)
+        for (size_t j = 0; j < row; j++) {
+            float sum = 0.5f;
+            for (int32_t k = 0; k < down[i].count; k++)
+                sum += down[i].weights[k] * rows[row * (size_t)(down[i].first + k) + j];
+            out[row * (size_t)i + j] = (uint8_t)(sum < 0 ? 0 : sum > 255 ? 255 : sum);
+        }
+    free(rows);
+    free_reaches(down, height);
+    free_reaches(across, width);
+}
+
+static window whole(const image *picture)
+{
+    return (window){picture->pixels, 3 * (size_t)picture->width, picture->width, picture->height};
+}
+
 void image_fit(const image *picture, int32_t width, int32_t height, uint8_t *out)
 {
     if (picture->width == width && picture->height == height) {
         memcpy(out, picture->pixels, 3 * (size_t)width * (size_t)height);
         return;
     }
+    const window from = whole(picture);
     double scale = fmin((double)picture->width / width, (double)picture->height / height);
-    reach *across =
-        make_reaches(width, picture->width, scale, (picture->width - scale * width) / 2);
-    reach *down =
-        make_reaches(height, picture->height, scale, (picture->height - scale * height) / 2);
-    size_t row = 3 * (size_t)width;
-    float *rows = allocate(row * (size_t)picture->height, sizeof *rows);
-    for (int32_t y = 0; y < picture->height; y++)
-        fit_row(picture->pixels + 3 * (size_t)picture->width * (size_t)y, across, width,
-                rows + row * (size_t)y);
-    for (int32_t y = 0; y < height; y++)
-        for (size_t x = 0; x < row; x++) {
-            float sum = 0.5f;
-            for (int32_t j = 0; j < down[y].count; j++)
-                sum += down[y].weights[j] * rows[row * (size_t)(down[y].first + j) + x];
-            out[row * (size_t)y + x] = (uint8_t)(sum < 0 ? 0 : sum > 255 ? 255 : sum);
-        }
-    free(rows);
-    free_reaches(down, height);
-    free_reaches(across, width);
+    fit(&from, scale, scale, (picture->width - scale * width) / 2, (picture->height - scale * height) / 2, width, height,
+        out);
+}
+
+void image_crop(const image *picture, int32_t left, int32_t top, int32_t width_in, int32_t height_in, int32_t width,
+                int32_t height, uint8_t *out)
+{
+    window from = whole(picture);
+    from.pixels += from.stride * (size_t)top + 3 * (size_t)left;
+    from.width = width_in;
+    from.height = height_in;
+    fit(&from, (double)width_in / width, (double)height_in / height, 0, 0, width, height, out);
+}
+
+void image_middle(const image *picture, int32_t shorter, int32_t size, uint8_t *out)
+{
+    const window from = whole(picture);
+    double scale = fmin(picture->width, picture->height) / shorter;
+    fit(&from, scale, scale, (picture->width - scale * size) / 2, (picture->height - scale * size) / 2, size, size, out);
 }

@@ -39,11 +39,8 @@ void json_field(json_log *log, const char *name, double value, int digits)
     write_number(log, value, digits);
 }
 
-void json_text(json_log *log, const char *name, const char *value)
+static void write_text(json_log *log, const char *value)
 {
-    if (log->file == NULL)
-        return;
-    begin_field(log, name);
     fputc('"', log->file);
     for (const char *c = value; *c != '\0'; c++)
         if ((unsigned char)*c < 0x20)
@@ -53,16 +50,38 @@ void json_text(json_log *log, const char *name, const char *value)
     fputc('"', log->file);
 }
 
+void json_text(json_log *log, const char *name, const char *value)
+{
+    if (log->file == NULL)
+        return;
+    begin_field(log, name);
+    write_text(log, value);
+}
+
+void json_texts(json_log *log, const char *name, const char *const *values, int64_t count)
+{
+    if (log->file == NULL)
+        return;
+    begin_field(log, name);
+    fputc('[', log->file);
+    for (int64_t i = 0; i < count; i++) {
+        fputs(i == 0 ? "" : ", ", log->file);
+        write_text(log, values[i]);
+    }
+    fputc(']', log->file);
+}
+
 void json_numbers(json_log *log, const char *name, const double *values, int64_t count, int digits)
 {
     if (log->file == NULL)
         return;
     begin_field(log, name);
+    fputc('[', log->file);
     for (int64_t i = 0; i < count; i++) {
-        fputs(i == 0 ? "[" : ", ", log->file);
+        fputs(i == 0 ? "" : ", ", log->file);
         write_number(log, values[i], digits);
     }
-    fputs(count == 0 ? "[]" : "]", log->file);
+    fputc(']', log->file);
 }
 
 void json_end(json_log *log)

@@ -17,7 +17,8 @@ void json_open(json_log *log, const char *path);
 /* One field of the line; the first one begins it. Numbers that JSON does not have (nan, inf) are written as null. */
 void json_field(json_log *log, const char *name, double value, int digits);
 void json_text(json_log *log, const char *name, const char *value);
-/* A field that is an array of numbers. */
+/* Fields that are arrays. */
+void json_texts(json_log *log, const char *name, const char *const *values, int64_t count);
 void json_numbers(json_log *log, const char *name, const double *values, int64_t count, int digits);
 /* Ends the line and hands it to the system. */
 void json_end(json_log *log);

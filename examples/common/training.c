@@ -58,27 +58,12 @@ static dirac_session *make_session(const training *t, int32_t mode)
     return session;
 }
 
-/* Section 3 of the paper: pad by 4 with the image's reflection, cut at random, mirror half of them. */
-static void make_batches(training *t)
-{
-    const int64_t *dims = t->data->dims;
-    int64_t shorter = dims[1] < dims[2] ? dims[1] : dims[2];
-    t->batches = source_batches(t->data, t->data->training, t->how.batch);
-    check(dirac_batches_set_seed(t->batches, t->how.seed), "seed");
-    check(dirac_batches_set_shuffle(t->batches, 1), "shuffling");
-    check(dirac_batches_set_crop(t->batches, shorter >= 32 ? 4 : shorter / 8, DIRAC_PAD_REFLECT),
-          "cropping");
-    check(dirac_batches_set_flip(t->batches, t->data->mirror), "mirroring");
-    check(dirac_batches_set_prefetch(t->batches, 4), "prefetching");
-    t->test_batches = source_batches(t->data, t->data->test, t->how.batch);
-}
-
 static void make_sgd(training *t)
 {
     const recipe *how = &t->how;
     int64_t steps[MOST_DROPS];
     for (int32_t i = 0; i < how->n_drops; i++)
-        steps[i] = how->drops[i] * dirac_batches_per_epoch(t->batches);
+        steps[i] = how->drops[i] * dirac_batches_per_epoch(t->data.train);
     check(dirac_sgd_create(&t->sgd, t->net), "optimizer");
     check(dirac_sgd_set_learning_rate(t->sgd, (float)how->rate), "--lr");
     check(dirac_sgd_set_momentum(t->sgd, (float)how->momentum), "--momentum");
@@ -94,7 +79,7 @@ static void make_checkpoint(training *t)
     check(dirac_checkpoint_add_net(t->checkpoint, "net", t->net), "checkpoint");
     check(dirac_checkpoint_add_sgd(t->checkpoint, "sgd", t->sgd), "checkpoint");
     check(dirac_checkpoint_add_session(t->checkpoint, "session", t->session), "checkpoint");
-    check(dirac_checkpoint_add_batches(t->checkpoint, "batches", t->batches), "checkpoint");
+    check(dirac_checkpoint_add_batches(t->checkpoint, "batches", t->data.train), "checkpoint");
 }
 
 static char *make_signature(const training *t, const char *what)
@@ -108,19 +93,18 @@ static char *make_signature(const training *t, const char *what)
                         "x%" PRId64 "x%" PRId64 ", %d classes, --drops ",
                         what, how->batch, how->seed, how->rate, how->factor, how->momentum,
                         how->decay, how->restart_momentum ? " --restart-momentum" : "",
-                        dirac_dataset_count(t->data->training), t->data->dims[0], t->data->dims[1],
-                        t->data->dims[2], (int)t->data->classes);
+                        t->data.train_images, t->data.dims[0], t->data.dims[1],
+                        t->data.dims[2], (int)t->data.classes);
     for (int32_t i = 0; i < how->n_drops; i++)
         used += snprintf(text + used, size - (size_t)used, "%s%" PRId64, i > 0 ? "," : "",
                          how->drops[i]);
     return text;
 }
 
-void training_open(training *t, dirac_context *context, dirac_net *net, const source *data,
+void training_open(training *t, dirac_context *context, dirac_net *net, const feed *data,
                    const recipe *how, const char *what, training_watch watch)
 {
-    *t = (training){.how = *how, .data = data, .context = context, .net = net, .watch = watch};
-    make_batches(t);
+    *t = (training){.how = *how, .data = *data, .context = context, .net = net, .watch = watch};
     make_sgd(t);
     t->session = make_session(t, DIRAC_TRAIN);
     t->tester = make_session(t, DIRAC_INFER);
@@ -133,8 +117,6 @@ void training_close(training *t)
     dirac_checkpoint_destroy(t->checkpoint);
     dirac_session_destroy(t->tester);
     dirac_session_destroy(t->session);
-    dirac_batches_destroy(t->test_batches);
-    dirac_batches_destroy(t->batches);
     dirac_sgd_destroy(t->sgd);
     free(t->signature);
 }
@@ -199,7 +181,7 @@ void training_resume(training *t, const char *path)
 static void show(training *t)
 {
     const tally *now = &t->so_far;
-    int64_t images = dirac_dataset_count(t->data->training);
+    int64_t images = t->data.train_images;
     char title[48], detail[64];
     if (now->seen == 0)
         return;
@@ -215,9 +197,9 @@ static bool train_batch(training *t)
 {
     const float *images;
     const int32_t *labels;
-    int64_t n, correct, per_epoch = dirac_batches_per_epoch(t->batches);
+    int64_t n, correct, per_epoch = dirac_batches_per_epoch(t->data.train);
     float loss;
-    check(dirac_batches_next(t->batches, &images, &labels, &n), "next batch");
+    feed_next(&t->data, true, &images, &labels, &n);
     if (n == 0)
         return true; /* the end of the epoch before; the next call begins this one */
     check(dirac_session_forward(t->session, images, n), "forward");
@@ -241,20 +223,20 @@ static bool train_batch(training *t)
 static double test(training *t)
 {
     int64_t all = 0;
-    check(dirac_batches_seek(t->test_batches, 0, 0), "test set");
-    for (int64_t seen = 0, images = dirac_dataset_count(t->data->test); seen < images;) {
+    check(dirac_batches_seek(t->data.test, 0, 0), "test set");
+    for (int64_t seen = 0, images = t->data.test_images; seen < images;) {
         const float *samples;
         const int32_t *labels;
         int64_t n, correct;
         if (stop_asked)
             return -1;
-        check(dirac_batches_next(t->test_batches, &samples, &labels, &n), "test batch");
+        feed_next(&t->data, false, &samples, &labels, &n);
         check(dirac_session_forward(t->tester, samples, n), "test forward");
         check(dirac_session_count_correct(t->tester, labels, &correct), "counting");
         seen += n;
         all += correct;
     }
-    return 100.0 * (double)all / (double)dirac_dataset_count(t->data->test);
+    return 100.0 * (double)all / (double)t->data.test_images;
 }
 
 /* The rate the epoch at hand is trained with: drops are at the ends of epochs. */
@@ -286,7 +268,7 @@ static void finish_epoch(training *t, double train_seconds, double tested)
 /* One epoch, or what is left of it. */
 static int train_epoch(training *t, const char *path)
 {
-    int64_t images = dirac_dataset_count(t->data->training);
+    int64_t images = t->data.train_images;
     t->begun = seconds_now();
     while (t->so_far.seen < images) {
         if (stop_asked)
@@ -306,7 +288,7 @@ static int train_epoch(training *t, const char *path)
 
 int training_run(training *t, const char *path)
 {
-    int64_t images = dirac_dataset_count(t->data->training);
+    int64_t images = t->data.train_images;
     progress_begin(&t->bar, t->so_far.epoch * images + t->so_far.seen);
     t->saved = seconds_now();
     while (t->so_far.epoch < t->how.epochs) {

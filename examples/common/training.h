@@ -10,8 +10,8 @@
 
 #include <dirac/dirac.h>
 
+#include "feed.h"
 #include "progress.h"
-#include "source.h"
 
 enum { MOST_DROPS = 64 };
 
@@ -49,12 +49,11 @@ typedef struct {
 
 typedef struct {
     recipe how;
-    const source *data;
+    feed data;
     dirac_context *context;
     dirac_net *net;
     dirac_session *session, *tester;
     dirac_sgd *sgd;
-    dirac_batches *batches, *test_batches;
     dirac_checkpoint *checkpoint;
     char *signature; /* the settings that a checkpoint's run and the one going on with it must share */
     training_watch watch;
@@ -67,11 +66,11 @@ typedef struct {
 enum { TRAINING_DONE, TRAINING_STOPPED, TRAINING_DIVERGED };
 
 /*
- * Makes what training `net` needs: sessions, optimizer, batches, augmented as in section 3 of the paper. `what` describes
- * the net, as options do. Context, net and data stay the caller's and must outlive it. Then: training_resume(), if a
- * checkpoint is to be gone on with; training_run(); training_close().
+ * Makes what training `net` needs: sessions and optimizer. `what` describes the net, as options do. Context, net and data
+ * stay the caller's and must outlive it. Then: training_resume(), if a checkpoint is to be gone on with; training_run();
+ * training_close().
  */
-void training_open(training *t, dirac_context *context, dirac_net *net, const source *data,
+void training_open(training *t, dirac_context *context, dirac_net *net, const feed *data,
                    const recipe *how, const char *what, training_watch watch);
 void training_resume(training *t, const char *path);
 /*

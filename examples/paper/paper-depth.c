@@ -57,7 +57,7 @@ int main(int argc, char **argv)
 {
     sweep s;
     program_name = "paper-depth";
-    sweep_open(&s, argc, argv, about, QUICK_EPOCHS);
+    sweep_open(&s, argc, argv, sweep_cifar(about, QUICK_EPOCHS));
     list_runs();
     sweep_do(&s, runs, count, NULL);
     sweep_close(&s);

@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <fnmatch.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,7 +12,6 @@
 #include <unistd.h>
 
 #include "../common/program.h"
-#include "nets.h"
 
 /* A run at work. Its log is kept here and in the checkpoint, so that log and checkpoint always tell of the same batch. */
 typedef struct {
@@ -21,6 +19,7 @@ typedef struct {
     const paper_run *run;
     const sweep_watch *watch;
     dirac_net *net;
+    feed data;
     training t;
     char *path, *checkpoint, *model; /* its files */
     json_log log;            /* in memory */
@@ -84,9 +83,9 @@ static void log_run(work *w)
     json_field(&w->log, "restart_momentum", how->restart_momentum, 9);
     json_field(&w->log, "weight_decay", how->decay, 9);
     json_field(&w->log, "batch", (double)how->batch, 9);
-    json_field(&w->log, "classes", w->sweep->images.classes, 9);
-    json_field(&w->log, "train_images", (double)dirac_dataset_count(w->sweep->images.training), 15);
-    json_field(&w->log, "test_images", (double)dirac_dataset_count(w->sweep->images.test), 15);
+    json_field(&w->log, "classes", w->data.classes, 9);
+    json_field(&w->log, "train_images", (double)w->data.train_images, 15);
+    json_field(&w->log, "test_images", (double)w->data.test_images, 15);
     json_text(&w->log, "library", dirac_version_string());
     json_text(&w->log, "kernels", dirac_context_kernels(w->sweep->context));
     json_field(&w->log, "threads", w->sweep->threads, 9);
@@ -110,7 +109,6 @@ static void log_end(work *w, bool diverged)
 static void on_epoch(void *user, const epoch_result *e)
 {
     work *w = user;
-    double images = (double)dirac_dataset_count(w->sweep->images.training);
     w->test_accuracy = e->test_accuracy;
     json_text(&w->log, "event", "epoch");
     json_field(&w->log, "epoch", (double)e->epoch, 15);
@@ -119,13 +117,11 @@ static void on_epoch(void *user, const epoch_result *e)
     json_field(&w->log, "train_accuracy", e->train_accuracy, 10);
     json_field(&w->log, "test_accuracy", e->test_accuracy, 10);
     json_field(&w->log, "seconds", e->seconds, 6);
-    json_field(&w->log, "images_per_second", images / e->train_seconds, 5);
+    json_field(&w->log, "images_per_second", (double)w->data.train_images / e->train_seconds, 5);
     json_end(&w->log);
     printf("%s: epoch %2" PRId64 "/%" PRId64 "  loss %.4f  train %5.2f %%  test %5.2f %%  %.0f s\n", w->run->name,
            e->epoch, w->t.how.epochs, e->loss, e->train_accuracy, e->test_accuracy, e->seconds);
     fflush(stdout);
-    if (w->watch != NULL && w->watch->epoch != NULL)
-        w->watch->epoch(w->watch->user, e, &w->log);
 }
 
 static void on_step(void *user, int64_t batches)
@@ -172,15 +168,17 @@ static bool finished(const char *path)
     return found;
 }
 
-static void open_work(work *w, const sweep *s, const paper_run *run, const sweep_watch *watch)
+static void open_work(work *w, const sweep *s, const paper_run *run)
 {
     recipe how = s->how;
     char what[256];
     how.seed = run->seed;
     begin_log(w);
-    w->net = paper_net_build(&run->net, s->context, &s->images, run->seed);
+    w->data = s->tree != NULL ? image_tree_feed(s->tree, how.batch, run->seed)
+                              : feed_from_source(&s->images, how.batch, run->seed);
+    w->net = paper_net_build(&run->net, s->context, w->data.dims, w->data.classes, run->seed);
     paper_net_describe(&run->net, what, sizeof what);
-    training_open(&w->t, s->context, w->net, &s->images, &how, what,
+    training_open(&w->t, s->context, w->net, &w->data, &how, what,
                   (training_watch){.user = w,
                                    .epoch = on_epoch,
                                    .step = on_step,
@@ -190,22 +188,31 @@ static void open_work(work *w, const sweep *s, const paper_run *run, const sweep
         check(dirac_sgd_set_parameter_decay(w->t.sgd, "*.alpha", (float)run->net.scale_decay), "decay");
         check(dirac_sgd_set_parameter_decay(w->t.sgd, "*.beta", (float)run->net.scale_decay), "decay");
     }
-    if (watch != NULL && watch->begin != NULL)
-        watch->begin(watch->user, w->net, &w->log);
+}
+
+/* From the checkpoint, if there is one. */
+static void start(work *w)
+{
+    bool resumed = access(w->checkpoint, F_OK) == 0;
+    if (resumed)
+        training_resume(&w->t, w->checkpoint);
+    else
+        log_run(w);
+    if (w->watch != NULL && w->watch->begin != NULL)
+        w->watch->begin(w->watch->user, w->net, dirac_batches_per_epoch(w->data.train), resumed, &w->log);
 }
 
 static void do_run(work *w)
 {
-    if (access(w->checkpoint, F_OK) == 0)
-        training_resume(&w->t, w->checkpoint);
-    else
-        log_run(w);
+    start(w);
     int end = training_run(&w->t, w->checkpoint);
     if (end == TRAINING_STOPPED) {
         training_save(&w->t, w->checkpoint);
         fail("stopped in epoch %" PRId64 " of %s; the same command goes on", w->t.so_far.epoch + 1, w->run->name);
     }
     check(dirac_net_save(w->net, w->model), "saving the model");
+    if (w->watch != NULL && w->watch->end != NULL)
+        w->watch->end(w->watch->user, &w->log);
     log_end(w, end == TRAINING_DIVERGED);
     unlink(w->checkpoint);
 }
@@ -213,6 +220,7 @@ static void do_run(work *w)
 static void close_work(work *w)
 {
     training_close(&w->t);
+    feed_close(&w->data);
     dirac_net_destroy(w->net);
     fclose(w->log.file);
     free(w->text);
@@ -229,23 +237,11 @@ static bool take(work *w)
     return flock(w->lock, LOCK_EX | LOCK_NB) == 0;
 }
 
-static bool wanted(const sweep *s, const char *name)
-{
-    bool found = false;
-    if (s->only == NULL)
-        return true;
-    char *list = strcpy(allocate(strlen(s->only) + 1, 1), s->only);
-    for (char *rest = list, *pattern; !found && (pattern = strtok_r(rest, ",", &rest)) != NULL;)
-        found = fnmatch(pattern, name, 0) == 0;
-    free(list);
-    return found;
-}
-
 void sweep_do(sweep *s, const paper_run *runs, int32_t count, const sweep_watch *watch)
 {
     for (int32_t i = 0; i < count; i++) {
         work w = {.sweep = s, .run = &runs[i], .watch = watch};
-        if (!wanted(s, runs[i].name))
+        if (!name_wanted(s->only, runs[i].name))
             continue;
         w.path = join(s->out, runs[i].name, ".jsonl");
         w.checkpoint = join(s->state, runs[i].name, ".checkpoint");
@@ -254,7 +250,7 @@ void sweep_do(sweep *s, const paper_run *runs, int32_t count, const sweep_watch 
         if (s->list)
             printf("%-40s %s\n", runs[i].name, done ? "finished" : "-");
         else if (!done && take(&w)) {
-            open_work(&w, s, &runs[i], watch);
+            open_work(&w, s, &runs[i]);
             do_run(&w);
             close_work(&w);
         }

@@ -15,21 +15,10 @@
 
 #include <dirac/dirac.h>
 
+#include "../common/image_tree.h"
 #include "../common/json_line.h"
-#include "../common/source.h"
 #include "../common/training.h"
-
-enum { MODEL_DIRACNET, MODEL_RESNET };
-enum { WEIGHTS_DEFAULT, WEIGHTS_BLOCKS, WEIGHTS_ALL }; /* which convolutions an initializer is for */
-
-/* What is trained. Zeros mean what the library does by itself. */
-typedef struct {
-    int32_t model, depth, form;
-    double width;
-    int32_t initialized, init; /* WEIGHTS_*, DIRAC_INIT_* of the weights */
-    double gain;
-    double scale_decay; /* weight decay of alpha and beta */
-} paper_net;
+#include "nets.h"
 
 typedef struct {
     char name[64]; /* of its files; letters, digits, '-', '.' */
@@ -37,34 +26,50 @@ typedef struct {
     uint64_t seed;
 } paper_run;
 
+/* What programs differ in. */
 typedef struct {
+    const char *about;   /* the first lines of the help */
+    int64_t quick, full; /* epochs of the two budgets */
+    int32_t tenths[3];   /* of the epochs, after which the rate falls */
+    recipe how;          /* but for epochs and drops */
+    bool tree;           /* large images, by the ImageNet recipe */
+} sweep_kind;
+
+/* CIFAR's: 200 epochs, the rate falls after 3, 6 and 8 tenths. `quick` is the quick budget. */
+sweep_kind sweep_cifar(const char *about, int64_t quick);
+
+typedef struct {
+    sweep_kind kind;
     const char *data, *out, *state, *only;
-    int64_t epochs;
+    int64_t epochs, batch;
     int32_t threads, size;
     bool list;
     recipe how;
+    int32_t classes;
     dirac_context *context;
-    source images;
+    source images;    /* of one of the two */
+    image_tree *tree;
 } sweep;
 
-/* What a program adds to the runs of its sweep; NULL for what it does not want. Lines it writes go to the run's log. */
+/*
+ * What a program adds to the runs of its sweep; NULL for what it does not want. Lines it writes go to the run's log.
+ * `begin` comes first, before a run and again before each of its further parts (resumed); a run has `per_epoch` batches
+ * an epoch, and `step` is called when `batches` of the whole run have been trained on.
+ */
 typedef struct {
     void *user;
-    void (*begin)(void *user, dirac_net *net, json_log *log);
+    void (*begin)(void *user, const dirac_net *net, int64_t per_epoch, bool resumed, json_log *log);
     void (*step)(void *user, int64_t batches, json_log *log);
-    void (*epoch)(void *user, const epoch_result *result, json_log *log);
+    void (*end)(void *user, json_log *log);
 } sweep_watch;
 
-/*
- * Reads the command line (the options of all programs of a sweep; `about` begins the help) and opens the images.
- * `quick` is how many epochs the quick budget has.
- */
-void sweep_open(sweep *s, int argc, char **argv, const char *about, int64_t quick);
+/* Reads the command line and opens the images. */
+void sweep_open(sweep *s, int argc, char **argv, sweep_kind kind);
 /* Does the runs that are wanted and not finished. Ends the program when it is asked to stop. */
 void sweep_do(sweep *s, const paper_run *runs, int32_t count, const sweep_watch *watch);
 void sweep_close(sweep *s);
 
-/* The paper's schedule for a number of epochs: the rate falls after 3/10, 6/10 and 8/10 of them. */
-void sweep_schedule(recipe *how, int64_t epochs);
+/* Whether a name is in a list like "a,b*,c" (NULL: every name is); '*' stands for any text. */
+bool name_wanted(const char *list, const char *name);
 
 #endif

@@ -18,6 +18,14 @@ fail() {
 timeless() { sed 's/, "seconds": [^,}]*//; s/, "images_per_second": [^,}]*//; s/, "threads": [^,}]*//' "$1"; }
 
 "$make_images" pets
+for split in train test; do
+    for class in bars checks; do
+        mkdir -p few/$split/$class
+        for i in 000.png 001.jpg 002.png 003.jpg 004.png 005.jpg 006.png 007.jpg; do
+            cp pets/$split/$class/$i few/$split/$class/
+        done
+    done
+done
 depth() { exec "$paper/paper-depth" --data images:pets --epochs 3 --only 'depth-*-10-1-seed1' "$@"; }
 
 [ "$("$paper/paper-depth" --list | wc -l)" = 37 ] || fail "not 37 runs"
@@ -31,28 +39,36 @@ for kind in dirac plain resnet; do
 done
 grep -q '"kind": "resnet", "depth": 10, "width": 1, "parameters": ' whole/depth-resnet-10-1-seed1.jsonl || fail "resnet"
 
-# In parts: stopped after ever longer times, each part with another number of threads.
-stops=0
-done=0
-for delay in 0.1 0.2 0.3 0.25 0.4 0.35 0.5 0.6 0.7 0.8 60 60 60; do
-    depth --out parts --state state2 --threads $((stops % 3 + 1)) >parts.out 2>&1 &
-    pid=$!
-    (sleep $delay && kill -INT $pid 2>/dev/null) >/dev/null 2>&1 &
-    killer=$!
-    code=0
-    wait $pid || code=$?
-    kill $killer 2>/dev/null || true
-    [ $code = 0 ] && done=1 && break
-    # 130: the signal came before the program listened
-    [ $code = 130 ] || grep -q 'the same command goes on' parts.out || fail "a part: $(cat parts.out)"
-    stops=$((stops + 1))
-done
-[ $done = 1 ] && [ $stops -gt 0 ] || fail "the sweep was stopped $stops times and did not end"
-for log in whole/*.jsonl; do
-    timeless "$log" >a
-    timeless "parts/$(basename "$log")" >b
-    cmp a b || fail "the logs differ: $(cat a b)"
-done
+# in_parts OUT COMMAND...: runs it with --out OUT, stopped after ever longer times, each part with another number of threads.
+in_parts() {
+    out=$1
+    shift
+    stops=0
+    done=0
+    for delay in 0.05 0.1 0.2 0.3 0.25 0.4 0.35 0.5 0.6 0.7 0.8 60 60 60; do
+        "$@" --out "$out" --state "state-$out" --threads $((stops % 3 + 1)) >parts.out 2>&1 &
+        pid=$!
+        (sleep $delay && kill -INT $pid 2>/dev/null) >/dev/null 2>&1 &
+        killer=$!
+        code=0
+        wait $pid || code=$?
+        kill $killer 2>/dev/null || true
+        [ $code = 0 ] && done=1 && break
+        # 130: the signal came before the program listened
+        [ $code = 130 ] || grep -q 'the same command goes on' parts.out || fail "a part: $(cat parts.out)"
+        stops=$((stops + 1))
+    done
+    [ $done = 1 ] && [ $stops -gt 0 ] || fail "$*: was stopped $stops times and did not end"
+}
+same_logs() {
+    for log in "$1"/*.jsonl; do
+        timeless "$log" >a
+        timeless "$2/$(basename "$log")" >b
+        cmp a b || fail "the logs differ: $(cat a b)"
+    done
+}
+in_parts parts depth
+same_logs whole parts
 
 # What is finished stays as it is.
 cksum whole/* >before
@@ -63,3 +79,32 @@ cksum whole/* | cmp - before || fail "a finished log was touched"
 code=0
 "$paper/paper-depth" --budget huge 2>err || code=$?
 [ $code = 2 ] && grep -q huge err || fail "a wrong budget"
+
+# Figure 2: the log tells of the six layers, from where they start.
+scales() { exec "$paper/paper-scales" --data images:pets --epochs 4 --only 'scales-dirac-10-*' "$@"; }
+(scales --out scales --state state3 --threads 2) >scales.out 2>&1 || fail "$(cat scales.out)"
+log=scales/scales-dirac-10-1-seed1.jsonl
+sed -n 2p "$log" | grep -q '^{"event": "layers", "names": \["group0.block0.conv", .*"group2.block1.conv"\]}$' || fail "layers"
+sed -n 3p "$log" | grep -q '"batches": 0, .*"alpha": \[1, 1, 1, 1, 1, 1\], "beta": \[0.1, ' || fail "$(sed -n 3p "$log")"
+[ "$(grep -c '"event": "filters"' "$log")" = 6 ] || fail "filters"
+[ "$(grep '"event": "scales"' "$log" | sed 's/.*"alpha"//' | sort -u | wc -l)" -gt 10 ] || fail "alpha and beta stand still"
+in_parts scales-parts scales
+same_logs scales scales-parts
+
+# Section 3.4 and the ablations: what their names say is what is trained.
+identity() { exec "$paper/paper-identity" --data images:few --epochs 1 --out identity --state state4 --only "$1"; }
+(identity 'identity-eq8-normal-1e-08-seed1,identity-eq8-zeros-all-0-seed1') >identity.out 2>&1 || fail "$(cat identity.out)"
+grep -q '"net": "resnet-fixed-delta 28-1, normal(1e-08) in the blocks"' identity/*1e-08-seed1.jsonl || fail "identity"
+[ "$("$paper/paper-identity" --list | sort -u | wc -l)" = 39 ] || fail "not 39 runs"
+(exec "$paper/paper-ablations" --data images:few --epochs 1 --out ablations --state state5 \
+    --only 'ablation-decayed-34-*') >ablations.out 2>&1 || fail "$(cat ablations.out)"
+grep -q '"net": "dirac 34-1, alpha and beta decay by 0.0005"' ablations/*.jsonl || fail "ablations"
+
+# Tables: every network has a name, some take their step, and large images are read as the recipe says.
+[ "$("$paper/paper-networks" --list | wc -l)" = 20 ] || fail "not 20 networks"
+"$paper/paper-networks" --only 'nin*,diracnet-28-5' --log networks.jsonl >networks.out || fail "$(cat networks.out)"
+[ "$(grep -c 'as it must .* learns' networks.out)" = 3 ] || fail "$(cat networks.out)"
+table3() { exec "$paper/paper-table3" --data few --size 32 --epochs 4 --batch 8 --only 'table3-diracnet-18*' "$@"; }
+(table3 --out table3 --state state6 --threads 1) >table3.out 2>&1 || fail "$(cat table3.out)"
+in_parts table3-parts table3
+same_logs table3 table3-parts

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Tables 2 and 3: every network is built, its parameters are counted and held against the network's exact number, and it
+ * takes one step of SGD on random images, after which it must answer otherwise than before. Ends with 1 if one does not.
+ */
+#include <getopt.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <dirac/dirac.h>
+
+#include "../common/json_line.h"
+#include "../common/program.h"
+#include "sweep.h"
+#include "tables.h"
+
+static const char help[] =
+    "Usage: paper-networks [OPTION]...\n"
+    "\n"
+    "Tables 2 and 3: builds and counts each network and runs one training step of it.\n"
+    "\n"
+    "  --only LIST    only the networks whose names are in the list; '*' stands for any text\n"
+    "  --list         only print the names\n"
+    "  --batch N      images of the step (2)\n"
+    "  --threads T    (all processors)\n"
+    "  --log FILE     append a line of JSON a network\n";
+
+static const struct option options[] = {
+    {"only", required_argument, NULL, 'n'},    {"list", no_argument, NULL, 'l'}, {"batch", required_argument, NULL, 'b'},
+    {"threads", required_argument, NULL, 't'}, {"log", required_argument, NULL, 'L'}, {"help", no_argument, NULL, 'h'},
+    {0},
+};
+
+typedef struct {
+    const char *only, *log;
+    int64_t batch;
+    int32_t threads;
+    bool list;
+} settings;
+
+static settings parse(int argc, char **argv)
+{
+    settings s = {.batch = 2, .threads = processors()};
+    for (int option; (option = getopt_long(argc, argv, "h", options, NULL)) != -1;)
+        switch (option) {
+        case 'n': s.only = optarg; break;
+        case 'l': s.list = true; break;
+        case 'b': s.batch = argument_integer("--batch", optarg, 2, 100000); break;
+        case 't': s.threads = (int32_t)argument_integer("--threads", optarg, 1, 64); break;
+        case 'L': s.log = optarg; break;
+        case 'h': fputs(help, stdout); exit(0);
+        default: fail_usage("unknown option");
+        }
+    if (optind < argc)
+        fail_usage("\"%s\" belongs to no option", argv[optind]);
+    return s;
+}
+
+/* Normalised images have mean 0 and deviation 1; these are uniform with that. */
+static float *random_images(size_t count)
+{
+    float *values = allocate(count, sizeof *values);
+    uint32_t state = 1;
+    for (size_t i = 0; i < count; i++) {
+        state = state * 1664525u + 1013904223u;
+        values[i] = (float)((double)(state >> 8) * 0x1p-24 - 0.5) * 3.4641016f;
+    }
+    return values;
+}
+
+typedef struct {
+    double loss, seconds;
+    size_t bytes;
+} step_result;
+
+/* One step; its images once more must give another loss. */
+static step_result step(dirac_net *net, const float *images, const int32_t *labels, int64_t batch)
+{
+    step_result result;
+    dirac_session *session;
+    dirac_sgd *sgd;
+    float before;
+    check(dirac_session_create(&session, net, DIRAC_TRAIN), "session");
+    check(dirac_session_set_batch(session, batch), "session");
+    check(dirac_session_bytes(session, &result.bytes), "session");
+    check(dirac_session_prepare(session), "session");
+    check(dirac_sgd_create(&sgd, net), "optimizer");
+    check(dirac_sgd_set_momentum(sgd, 0.9f), "optimizer");
+    check(dirac_sgd_set_weight_decay(sgd, 5e-4f), "optimizer");
+    double begun = seconds_now();
+    check(dirac_session_forward(session, images, batch), "forward");
+    check(dirac_session_cross_entropy(session, labels, &before), "loss");
+    check(dirac_session_backward(session), "backward");
+    check(dirac_sgd_step(sgd, session), "step");
+    result.seconds = seconds_now() - begun;
+    result.loss = (double)before;
+    dirac_sgd_destroy(sgd);
+    dirac_session_destroy(session);
+    return result;
+}
+
+/* The logits of one image, as the net is now. */
+static float *answer(dirac_net *net, const float *image, int64_t classes)
+{
+    dirac_session *session;
+    const float *logits;
+    size_t count;
+    check(dirac_session_create(&session, net, DIRAC_INFER), "session");
+    check(dirac_session_prepare(session), "session");
+    check(dirac_session_forward(session, image, 1), "forward");
+    check(dirac_session_output(session, 0, &logits, &count), "logits");
+    if (count != (size_t)classes)
+        fail("%zu logits for %d classes", count, (int)classes);
+    float *copy = memcpy(allocate(count, sizeof *copy), logits, count * sizeof *logits);
+    dirac_session_destroy(session);
+    return copy;
+}
+
+static bool try_network(const settings *s, dirac_context *context, const paper_entry *e, json_log *log)
+{
+    const int64_t side = e->table == 3 ? 224 : 32, dims[3] = {3, side, side};
+    dirac_net *net = paper_net_build(&e->net, context, dims, e->classes, 1);
+    const int64_t parameters = dirac_net_trained_count(net);
+    float *images = random_images((size_t)(s->batch * 3 * side * side));
+    int32_t *labels = allocate((size_t)s->batch, sizeof *labels);
+    for (int64_t i = 0; i < s->batch; i++)
+        labels[i] = (int32_t)(i * 7 % e->classes);
+    float *before = answer(net, images, e->classes);
+    step_result r = step(net, images, labels, s->batch);
+    float *after = answer(net, images, e->classes);
+    bool counted = parameters == e->parameters, learned = isfinite(r.loss) && isfinite(after[0]) &&
+                   memcmp(before, after, (size_t)e->classes * sizeof *after) != 0;
+    printf("%-20s %11lld parameters %s  loss %.3f  %s  %.1f MB  %.2f s\n", e->name, (long long)parameters,
+           counted ? "as it must" : "WRONG", r.loss, learned ? "learns" : "DOES NOT LEARN", (double)r.bytes / 1e6, r.seconds);
+    fflush(stdout);
+    json_text(log, "name", e->name);
+    json_field(log, "table", e->table, 9);
+    json_field(log, "classes", (double)e->classes, 9);
+    json_field(log, "parameters", (double)parameters, 15);
+    json_field(log, "multiply_adds", (double)dirac_net_multiply_adds(net), 15);
+    json_field(log, "batch", (double)s->batch, 9);
+    json_field(log, "loss", r.loss, 6);
+    json_field(log, "bytes", (double)r.bytes, 15);
+    json_field(log, "published_error", e->error, 6);
+    json_end(log);
+    free(after);
+    free(before);
+    free(labels);
+    free(images);
+    dirac_net_destroy(net);
+    return counted && learned;
+}
+
+int main(int argc, char **argv)
+{
+    dirac_context *context;
+    json_log log;
+    bool well = true;
+    program_name = "paper-networks";
+    settings s = parse(argc, argv);
+    json_open(&log, s.log);
+    check(dirac_context_create(&context), "context");
+    check(dirac_context_set_threads(context, s.threads), "--threads");
+    for (int32_t i = 0; i < paper_entry_count; i++) {
+        if (!name_wanted(s.only, paper_entries[i].name))
+            continue;
+        if (s.list)
+            puts(paper_entries[i].name);
+        else
+            well = try_network(&s, context, &paper_entries[i], &log) && well;
+    }
+    dirac_context_destroy(context);
+    json_close(&log);
+    return well ? 0 : 1;
+}
