@@ -96,8 +96,8 @@ void image_fit(const image *picture, int32_t width, int32_t height, uint8_t *out
     }
     const window from = whole(picture);
     double scale = fmin((double)picture->width / width, (double)picture->height / height);
-    fit(&from, scale, scale, (picture->width - scale * width) / 2, (picture->height - scale * height) / 2, width, height,
-        out);
+    fit(&from, scale, scale, (picture->width - scale * width) / 2, (picture->height - scale * height) / 2, width,
+        height, out);
 }
 
 void image_crop(const image *picture, int32_t left, int32_t top, int32_t width_in, int32_t height_in, int32_t width,
@@ -114,5 +114,6 @@ void image_middle(const image *picture, int32_t shorter, int32_t size, uint8_t *
 {
     const window from = whole(picture);
     double scale = fmin(picture->width, picture->height) / shorter;
-    fit(&from, scale, scale, (picture->width - scale * size) / 2, (picture->height - scale * size) / 2, size, size, out);
+    fit(&from, scale, scale, (picture->width - scale * size) / 2, (picture->height - scale * size) / 2, size, size,
+        out);
 }

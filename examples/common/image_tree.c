@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Trees of large images. The library shuffles and counts numbers of files, one float a sample (exact up to 2^24 files), so
- * that a checkpoint knows the place in the stream; files are read here, several at once, when their batch comes.
+ * Trees of large images. The library shuffles and counts numbers of files, one float a sample (exact up to 2^24 files),
+ * so that a checkpoint knows the place in the stream; files are read here, several at once, when their batch comes.
  */
 #include "image_tree.h"
 
@@ -184,7 +184,8 @@ static void read_one(const reading *r, int64_t i)
     } else
         image_middle(&picture, (tree->size * 8 + 6) / 7, tree->size, pixels);
     image_free(&picture);
-    normalize(pixels, tree->size, r->training && draw(tree->seed, epoch, file, 40) < 0.5, tree->values + (size_t)i * count);
+    const bool mirrored = r->training && draw(tree->seed, epoch, file, 40) < 0.5;
+    normalize(pixels, tree->size, mirrored, tree->values + (size_t)i * count);
     free(pixels);
 }
 

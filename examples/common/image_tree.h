@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A tree of large images, ImageNet's or any other, <directory>/{train,val}/<class>/<image> ("test" where there is no "val"),
- * read file by file as batches need them, by the ImageNet recipe. Training: a random part of the image, 8 to 100 % of its
- * area, sides 3:4 to 4:3, scaled to size x size, half of them mirrored. Test: scaled to 8/7 of the size, the middle cut out.
- * Both normalised by ImageNet's mean and deviation.
+ * A tree of large images, ImageNet's or any other, <directory>/{train,val}/<class>/<image> ("test" where there is no
+ * "val"), read file by file as batches need them, by the ImageNet recipe. Training: a random part of the image, 8 to
+ * 100 % of its area, sides 3:4 to 4:3, scaled to size x size, half of them mirrored. Test: scaled to 8/7 of the size,
+ * the middle cut out. Both normalised by ImageNet's mean and deviation.
  */
 #ifndef COMMON_IMAGE_TREE_H
 #define COMMON_IMAGE_TREE_H

@@ -25,14 +25,16 @@ typedef struct {
 /* The paper's for CIFAR: 200 epochs, drops after 60, 120 and 160, seed 1. */
 recipe recipe_cifar(void);
 
-/* What an epoch came to. Accuracies in percent; loss and training accuracy are those of the batches as they were trained
- * on. `train_seconds` is the part of `seconds` before the test. */
+/*
+ * What an epoch came to. Accuracies in percent; loss and training accuracy are those of the batches as they were
+ * trained on. `train_seconds` is the part of `seconds` before the test.
+ */
 typedef struct {
     int64_t epoch; /* from 1 */
     double rate, loss, train_accuracy, test_accuracy, seconds, train_seconds;
 } epoch_result;
 
-/* What the owner of a run is told; NULL for what it does not want. `batches` steps have been taken when `step` is called. */
+/* What the owner of a run is told; NULL for what it does not want. `step`: that `batches` of the run are trained on. */
 typedef struct {
     void *user;
     void (*epoch)(void *user, const epoch_result *result);
@@ -66,9 +68,9 @@ typedef struct {
 enum { TRAINING_DONE, TRAINING_STOPPED, TRAINING_DIVERGED };
 
 /*
- * Makes what training `net` needs: sessions and optimizer. `what` describes the net, as options do. Context, net and data
- * stay the caller's and must outlive it. Then: training_resume(), if a checkpoint is to be gone on with; training_run();
- * training_close().
+ * Makes what training `net` needs: sessions and optimizer. `what` describes the net, as options do. Context, net and
+ * data stay the caller's and must outlive it. Then: training_resume(), if a checkpoint is to be gone on with;
+ * training_run(); training_close().
  */
 void training_open(training *t, dirac_context *context, dirac_net *net, const feed *data,
                    const recipe *how, const char *what, training_watch watch);

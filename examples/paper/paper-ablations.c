@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the parts of eq. 5 are worth: DiracNet-34 and -52 without weight normalisation (eq. 4), with alpha and beta decayed
- * like weights, and with W from N(0, 1), as the paper writes, instead of Kaiming's, as its program does. What they are held
- * against, DiracNet and plain net, are runs of paper-depth.
+ * What the parts of eq. 5 are worth: DiracNet-34 and -52 without weight normalisation (eq. 4), with alpha and beta
+ * decayed like weights, and with W from N(0, 1), as the paper writes, instead of Kaiming's, as its program does. What
+ * they are held against, DiracNet and plain net, are runs of paper-depth.
  */
 #include "../common/program.h"
 #include "sweep.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Figure 1: accuracy against depth and width. DiracNet, its plain twin and ResNet at 10 to 100 layers; widths 2 and 4 at
- * 16 layers. Where the paper claims most, that Dirac trains where plain does not, three seeds.
+ * Figure 1: accuracy against depth and width. DiracNet, its plain twin and ResNet at 10 to 100 layers; widths 2 and 4
+ * at 16 layers. Where the paper claims most, that Dirac trains where plain does not, three seeds.
  */
 #include <stdio.h>
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Section 3.4: ResNet-28 whose convolutions are I + W (eq. 8) reaches the same accuracy for W of any small size, where the
- * usual parameterization needs the right one. W is normal with a standard deviation from 1e-8 to 10, zero, orthogonal, or
- * Kaiming's; in the blocks, and (the paper does not say) in stem, projections and classifier too.
+ * Section 3.4: ResNet-28 whose convolutions are I + W (eq. 8) reaches the same accuracy for W of any small size, where
+ * the usual parameterization needs the right one. W is normal with a standard deviation from 1e-8 to 10, zero,
+ * orthogonal, or Kaiming's; in the blocks, and (the paper does not say) in stem, projections and classifier too.
  */
 #include <stdio.h>
 
@@ -19,8 +19,9 @@ static int32_t count;
 static void add(int32_t form, int32_t where, int32_t init, const char *init_name, double gain, uint64_t seed)
 {
     paper_run *run = &runs[count++];
-    snprintf(run->name, sizeof run->name, "identity-%s-%s%s-%g-seed%d", form == DIRAC_FORM_FIXED_DELTA ? "eq8" : "plain",
-             init_name, where == WEIGHTS_ALL ? "-all" : "", gain, (int)seed);
+    snprintf(run->name, sizeof run->name, "identity-%s-%s%s-%g-seed%d",
+             form == DIRAC_FORM_FIXED_DELTA ? "eq8" : "plain", init_name, where == WEIGHTS_ALL ? "-all" : "", gain,
+             (int)seed);
     run->net = (paper_net){.model = MODEL_RESNET,
                            .form = form,
                            .depth = 28,
@@ -43,7 +44,8 @@ static void add_all(int32_t form, int32_t where, int32_t init, const char *name,
 static void list_runs(void)
 {
     const int32_t eq8 = DIRAC_FORM_FIXED_DELTA, plain = DIRAC_FORM_PLAIN;
-    add_all(eq8, WEIGHTS_BLOCKS, DIRAC_INIT_NORMAL, "normal", GAINS(1e-8, 1e-5, 1e-2, 1, 0.1, 10, 1e-6, 1e-3, 1e-7, 1e-4));
+    add_all(eq8, WEIGHTS_BLOCKS, DIRAC_INIT_NORMAL, "normal",
+            GAINS(1e-8, 1e-5, 1e-2, 1, 0.1, 10, 1e-6, 1e-3, 1e-7, 1e-4));
     add(eq8, WEIGHTS_BLOCKS, DIRAC_INIT_ZEROS, "zeros", 0, 1);
     add(eq8, WEIGHTS_ALL, DIRAC_INIT_ZEROS, "zeros", 0, 1);
     add(plain, WEIGHTS_BLOCKS, DIRAC_INIT_KAIMING_NORMAL, "kaiming", 1.4142135623730951, 1);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Tables 2 and 3: every network is built, its parameters are counted and held against the network's exact number, and it
- * takes one step of SGD on random images, after which it must answer otherwise than before. Ends with 1 if one does not.
+ * Tables 2 and 3: every network is built, its parameters are counted and held against the network's exact number, and
+ * it takes one step of SGD on random images, after which it must answer otherwise than before. Ends with 1 if one does
+ * not.
  */
 #include <getopt.h>
 #include <math.h>
@@ -28,8 +29,9 @@ static const char help[] =
     "  --log FILE     append a line of JSON a network\n";
 
 static const struct option options[] = {
-    {"only", required_argument, NULL, 'n'},    {"list", no_argument, NULL, 'l'}, {"batch", required_argument, NULL, 'b'},
-    {"threads", required_argument, NULL, 't'}, {"log", required_argument, NULL, 'L'}, {"help", no_argument, NULL, 'h'},
+    {"only", required_argument, NULL, 'n'},  {"list", no_argument, NULL, 'l'},
+    {"batch", required_argument, NULL, 'b'}, {"threads", required_argument, NULL, 't'},
+    {"log", required_argument, NULL, 'L'},   {"help", no_argument, NULL, 'h'},
     {0},
 };
 
@@ -133,7 +135,8 @@ static bool try_network(const settings *s, dirac_context *context, const paper_e
     bool counted = parameters == e->parameters, learned = isfinite(r.loss) && isfinite(after[0]) &&
                    memcmp(before, after, (size_t)e->classes * sizeof *after) != 0;
     printf("%-20s %11lld parameters %s  loss %.3f  %s  %.1f MB  %.2f s\n", e->name, (long long)parameters,
-           counted ? "as it must" : "WRONG", r.loss, learned ? "learns" : "DOES NOT LEARN", (double)r.bytes / 1e6, r.seconds);
+           counted ? "as it must" : "WRONG", r.loss, learned ? "learns" : "DOES NOT LEARN",
+           (double)r.bytes / 1e6, r.seconds);
     fflush(stdout);
     json_text(log, "name", e->name);
     json_field(log, "table", e->table, 9);

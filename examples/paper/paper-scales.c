@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Figure 2: alpha and beta of every Dirac layer of DiracNet-34 while it trains, and what the text says of them: whether any
- * layer, or how many feature planes, lose the identity or become nothing but it. The log of a run gets
+ * Figure 2: alpha and beta of every Dirac layer of DiracNet-34 while it trains, and what the text says of them: whether
+ * any layer, or how many feature planes, lose the identity or become nothing but it. The log of a run gets
  *
  *     {"event": "layers", "names": [...]}
- *     {"event": "scales", "batches": n, "epoch": n / batches an epoch, "alpha": [mean of each layer], "beta": ..., "norm": ...,
- *      "identity": [mean share], "identity_least": ..., "identity_largest": ..., "lost": [filters], "copies": [filters]}
+ *     {"event": "scales", "batches": n, "epoch": n / batches an epoch, "alpha": [mean of each layer], "beta": ...,
+ *      "norm": ..., "identity": [mean share], "identity_least": ..., "identity_largest": ..., "lost": [filters],
+ *      "copies": [filters]}
  *     {"event": "filters", "layer": name, "identity": [share of each filter]}      at the end
  */
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Table 2: trains its networks on CIFAR-10 or CIFAR-100, whichever --data is; all but the smallest want days on a CPU. */
+/* Table 2: trains its networks on CIFAR-10 or CIFAR-100, whichever --data is; most of them want days on a CPU. */
 #include <stdio.h>
 
 #include "../common/program.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Table 3: trains its networks on ImageNet, or on any tree of images (DIR/train/CLASS/..., DIR/val/CLASS/...), by the paper's
- * recipe: batches of 256, weight decay 1e-4, the rate from 0.1 times 0.1 after 30, 60 and 90 of 100 epochs.
+ * Table 3: trains its networks on ImageNet, or on any tree of images (DIR/train/CLASS/..., DIR/val/CLASS/...), by the
+ * paper's recipe: batches of 256, weight decay 1e-4, the rate from 0.1 times 0.1 after 30, 60 and 90 of 100 epochs.
  */
 #include <stdio.h>
 

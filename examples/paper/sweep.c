@@ -13,7 +13,7 @@
 
 #include "../common/program.h"
 
-/* A run at work. Its log is kept here and in the checkpoint, so that log and checkpoint always tell of the same batch. */
+/* A run at work. Its log is kept here and in the checkpoint, so that both always tell of the same batch. */
 typedef struct {
     const sweep *sweep;
     const paper_run *run;

@@ -3,8 +3,8 @@
  * A sweep: a list of named training runs, done one after the other, each with a log of its own. What is finished is
  * skipped and what was stopped is gone on with, so the same command starts a sweep and continues it.
  *
- * <out>/<name>.jsonl is the log of a run, one JSON object a line: "run" says what is trained and how, "epoch" what an epoch
- * came to, "end" that it is finished. <state>/<name>.checkpoint is there while it is not,
+ * <out>/<name>.jsonl is the log of a run, one JSON object a line: "run" says what is trained and how, "epoch" what an
+ * epoch came to, "end" that it is finished. <state>/<name>.checkpoint is there while it is not,
  * <state>/<name>.safetensors, the trained net, when it is.
  */
 #ifndef PAPER_SWEEP_H

@@ -27,7 +27,8 @@ static const char help[] =
 static const struct option options[] = {
     {"data", required_argument, NULL, 'd'},  {"out", required_argument, NULL, 'o'},
     {"state", required_argument, NULL, 's'}, {"budget", required_argument, NULL, 'b'},
-    {"epochs", required_argument, NULL, 'e'}, {"batch", required_argument, NULL, 'B'}, {"only", required_argument, NULL, 'n'},
+    {"epochs", required_argument, NULL, 'e'}, {"batch", required_argument, NULL, 'B'},
+    {"only", required_argument, NULL, 'n'},
     {"list", no_argument, NULL, 'l'},        {"size", required_argument, NULL, 'z'},
     {"threads", required_argument, NULL, 't'}, {"help", no_argument, NULL, 'h'},
     {0},
@@ -101,8 +102,8 @@ static void open_images(sweep *s)
     check(dirac_context_set_threads(s->context, s->threads), "--threads");
     if (s->kind.tree) {
         const char *folder = strncmp(s->data, "images:", 7) == 0 ? s->data + 7 : s->data;
-        feed look = image_tree_feed(s->tree = image_tree_open(s->context, folder, s->size > 0 ? s->size : 224, s->threads),
-                                    1, 0);
+        s->tree = image_tree_open(s->context, folder, s->size > 0 ? s->size : 224, s->threads);
+        feed look = image_tree_feed(s->tree, 1, 0);
         s->classes = look.classes;
         feed_close(&look);
     } else {

@@ -4,7 +4,8 @@
 
 #define CIFAR(classes) 2, classes
 #define IMAGENET 3, 1000
-#define DIRACNET(depth_, width_) {.model = MODEL_DIRACNET, .form = DIRAC_FORM_NORMALIZED_DELTA, .depth = depth_, .width = width_}
+#define DIRACNET(depth_, width_) \
+    {.model = MODEL_DIRACNET, .form = DIRAC_FORM_NORMALIZED_DELTA, .depth = depth_, .width = width_}
 #define RESNET(depth_, width_) {.model = MODEL_RESNET, .depth = depth_, .width = width_}
 #define BOTTLENECK(depth_) {.model = MODEL_BOTTLENECK, .depth = depth_, .width = 1}
 #define DIRACNET_IMAGENET(depth_) \

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What filters are made of: What = a I + r, and the share of the identity, |a| / (|a| + |r|). Numbers are worked out anew
- * from the parameters: this is for looking at a net now and then.
+ * What filters are made of: What = a I + r, and the share of the identity, |a| / (|a| + |r|). Numbers are worked out
+ * anew from the parameters: this is for looking at a net now and then.
  */
 #include "layers/filters.h"
 

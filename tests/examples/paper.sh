@@ -1,10 +1,10 @@
 #!/bin/sh
-# SPDX-License-Identifier: MIT
-# The programs of examples/paper on a small tree of images: a sweep that is stopped and gone on with writes the logs of one
-# that never stopped, and finished runs are skipped.
-# Usage: paper.sh EXAMPLES MAKE_IMAGES
+# SPDX-License-Identifier: MIT The programs of examples/paper on a small tree of images: a sweep that is stopped and
+# gone on with writes the logs of one that never stopped, and finished runs are skipped. Usage: paper.sh EXAMPLES
+# MAKE_IMAGES
 set -eu
 paper=$(realpath "$1")/paper
+sources=$(realpath "$(dirname "$0")/../..")
 make_images=$(realpath "$2")
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
@@ -33,13 +33,15 @@ depth() { exec "$paper/paper-depth" --data images:pets --epochs 3 --only 'depth-
 for kind in dirac plain resnet; do
     log=whole/depth-$kind-10-1-seed1.jsonl
     [ "$(wc -l <"$log")" = 5 ] || fail "$log has not 5 lines: $(cat "$log")"
-    tail -1 "$log" | grep -q '^{"event": "end", "outcome": "done", "test_accuracy": [0-9.]*}$' || fail "$(tail -1 "$log")"
+    tail -1 "$log" | grep -q '^{"event": "end", "outcome": "done", "test_accuracy": [0-9.]*}$' ||
+        fail "$(tail -1 "$log")"
     [ -f "state1/depth-$kind-10-1-seed1.safetensors" ] || fail "no model of $kind"
     [ ! -f "state1/depth-$kind-10-1-seed1.checkpoint" ] || fail "a checkpoint was left"
 done
 grep -q '"kind": "resnet", "depth": 10, "width": 1, "parameters": ' whole/depth-resnet-10-1-seed1.jsonl || fail "resnet"
 
-# in_parts OUT COMMAND...: runs it with --out OUT, stopped after ever longer times, each part with another number of threads.
+# in_parts OUT COMMAND...: runs it with --out OUT, stopped after ever longer times, each part with another number of
+# threads.
 in_parts() {
     out=$1
     shift
@@ -84,16 +86,20 @@ code=0
 scales() { exec "$paper/paper-scales" --data images:pets --epochs 4 --only 'scales-dirac-10-*' "$@"; }
 (scales --out scales --state state3 --threads 2) >scales.out 2>&1 || fail "$(cat scales.out)"
 log=scales/scales-dirac-10-1-seed1.jsonl
-sed -n 2p "$log" | grep -q '^{"event": "layers", "names": \["group0.block0.conv", .*"group2.block1.conv"\]}$' || fail "layers"
-sed -n 3p "$log" | grep -q '"batches": 0, .*"alpha": \[1, 1, 1, 1, 1, 1\], "beta": \[0.1, ' || fail "$(sed -n 3p "$log")"
+sed -n 2p "$log" | grep -q '^{"event": "layers", "names": \["group0.block0.conv", .*"group2.block1.conv"\]}$' ||
+    fail "layers"
+sed -n 3p "$log" | grep -q '"batches": 0, .*"alpha": \[1, 1, 1, 1, 1, 1\], "beta": \[0.1, ' ||
+    fail "$(sed -n 3p "$log")"
 [ "$(grep -c '"event": "filters"' "$log")" = 6 ] || fail "filters"
-[ "$(grep '"event": "scales"' "$log" | sed 's/.*"alpha"//' | sort -u | wc -l)" -gt 10 ] || fail "alpha and beta stand still"
+[ "$(grep '"event": "scales"' "$log" | sed 's/.*"alpha"//' | sort -u | wc -l)" -gt 10 ] ||
+    fail "alpha and beta stand still"
 in_parts scales-parts scales
 same_logs scales scales-parts
 
 # Section 3.4 and the ablations: what their names say is what is trained.
 identity() { exec "$paper/paper-identity" --data images:few --epochs 1 --out identity --state state4 --only "$1"; }
-(identity 'identity-eq8-normal-1e-08-seed1,identity-eq8-zeros-all-0-seed1') >identity.out 2>&1 || fail "$(cat identity.out)"
+(identity 'identity-eq8-normal-1e-08-seed1,identity-eq8-zeros-all-0-seed1') >identity.out 2>&1 ||
+    fail "$(cat identity.out)"
 grep -q '"net": "resnet-fixed-delta 28-1, normal(1e-08) in the blocks"' identity/*1e-08-seed1.jsonl || fail "identity"
 [ "$("$paper/paper-identity" --list | sort -u | wc -l)" = 39 ] || fail "not 39 runs"
 (exec "$paper/paper-ablations" --data images:few --epochs 1 --out ablations --state state5 \
@@ -108,3 +114,13 @@ table3() { exec "$paper/paper-table3" --data few --size 32 --epochs 4 --batch 8 
 (table3 --out table3 --state state6 --threads 1) >table3.out 2>&1 || fail "$(cat table3.out)"
 in_parts table3-parts table3
 same_logs table3 table3-parts
+
+# What is made from logs: of these, and of those in docs/paper.
+if [ -x /usr/bin/python3 ]; then
+    export PYTHONDONTWRITEBYTECODE=1
+    /usr/bin/python3 "$sources/examples/paper/results.py" whole results.md || fail "results.py"
+    [ "$(grep -c '^| \(dirac\|plain\|resnet\) 10-1 | 1 | 3 |' results.md)" = 3 ] || fail "$(cat results.md)"
+    /usr/bin/python3 "$sources/examples/paper/results.py" --check || fail "docs/paper/results.md is old"
+fi
+"$paper/paper-costs" --depth 10 --batch 8 --rounds 2 --log costs.jsonl >costs.out || fail "$(cat costs.out)"
+[ "$(wc -l <costs.jsonl)" = 4 ] || fail "$(cat costs.jsonl)"
