@@ -28,9 +28,9 @@ void training_listen(void)
     sigaction(SIGTERM, &action, NULL);
 }
 
-bool training_stop_asked(void)
+void training_ask_to_stop(void)
 {
-    return stop_asked != 0;
+    stop_asked = 1;
 }
 
 recipe recipe_cifar(void)
@@ -168,6 +168,7 @@ void training_resume(training *t, const char *path)
     tally *so_far = &t->so_far;
     compare_settings(t, path);
     check(dirac_checkpoint_load(t->checkpoint, path), "going on from the checkpoint");
+    /* NOLINTNEXTLINE(cert-err34-c): this program wrote it */
     if (sscanf(text_blob(t->checkpoint, path, "tally"),
                "%" SCNd64 " %" SCNd64 " %" SCNd64 " %la %la", &so_far->epoch, &so_far->seen,
                &so_far->correct, &so_far->loss, &so_far->seconds) != 5)

@@ -86,7 +86,7 @@ void training_close(training *t);
 
 /* Lets the first Ctrl-C (or SIGTERM) ask running trainings to stop; a second one ends the program in the usual way. */
 void training_listen(void);
-/* Whether it was asked. */
-bool training_stop_asked(void);
+/* The same from inside the program. */
+void training_ask_to_stop(void);
 
 #endif

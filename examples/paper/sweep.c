@@ -15,7 +15,7 @@
 
 /* A run at work. Its log is kept here and in the checkpoint, so that both always tell of the same batch. */
 typedef struct {
-    const sweep *sweep;
+    sweep *sweep;
     const paper_run *run;
     const sweep_watch *watch;
     dirac_net *net;
@@ -129,6 +129,8 @@ static void on_step(void *user, int64_t batches)
     work *w = user;
     if (w->watch != NULL && w->watch->step != NULL)
         w->watch->step(w->watch->user, batches, &w->log);
+    if (w->sweep->stop_after > 0 && --w->sweep->stop_after == 0)
+        training_ask_to_stop();
 }
 
 /* A log is written only together with a checkpoint: both or neither have seen a batch. */

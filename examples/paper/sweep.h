@@ -41,7 +41,7 @@ sweep_kind sweep_cifar(const char *about, int64_t quick);
 typedef struct {
     sweep_kind kind;
     const char *data, *out, *state, *only;
-    int64_t epochs, batch;
+    int64_t epochs, batch, stop_after; /* batches left to do, -1: no limit */
     int32_t threads, size;
     bool list;
     recipe how;

@@ -19,6 +19,7 @@ static const char help[] =
     "  --batch N        images a step (the paper's)\n"
     "  --only LIST      only the runs whose names are in the list; '*' stands for any text\n"
     "  --list           only print the names of the runs, and whether they are finished\n"
+    "  --stop-after N   stop after N batches, as Ctrl-C does\n"
     "  --size N         images: bring them to N x N (default: the size of the first one; large images: 224)\n"
     "  --threads T      (all processors)\n"
     "\n"
@@ -28,7 +29,7 @@ static const struct option options[] = {
     {"data", required_argument, NULL, 'd'},  {"out", required_argument, NULL, 'o'},
     {"state", required_argument, NULL, 's'}, {"budget", required_argument, NULL, 'b'},
     {"epochs", required_argument, NULL, 'e'}, {"batch", required_argument, NULL, 'B'},
-    {"only", required_argument, NULL, 'n'},
+    {"only", required_argument, NULL, 'n'},   {"stop-after", required_argument, NULL, 'S'},
     {"list", no_argument, NULL, 'l'},        {"size", required_argument, NULL, 'z'},
     {"threads", required_argument, NULL, 't'}, {"help", no_argument, NULL, 'h'},
     {0},
@@ -84,6 +85,7 @@ static void parse(sweep *s, int option)
     case 'e': s->epochs = argument_integer("--epochs", optarg, 1, 1000000); break;
     case 'B': s->batch = argument_integer("--batch", optarg, 1, 1000000); break;
     case 'n': s->only = optarg; break;
+    case 'S': s->stop_after = argument_integer("--stop-after", optarg, 1, INT64_MAX); break;
     case 'l': s->list = true; break;
     case 'z': s->size = (int32_t)argument_integer("--size", optarg, 4, 4096); break;
     case 't': s->threads = (int32_t)argument_integer("--threads", optarg, 1, 64); break;
@@ -119,6 +121,7 @@ void sweep_open(sweep *s, int argc, char **argv, sweep_kind kind)
                  .state = "paper-state",
                  .epochs = kind.quick,
                  .batch = kind.how.batch,
+                 .stop_after = -1,
                  .threads = processors()};
     for (int option; (option = getopt_long(argc, argv, "h", options, NULL)) != -1;)
         parse(s, option);
