@@ -505,15 +505,17 @@ DIRAC_API int64_t dirac_node_multiply_adds(const dirac_node *node);
  * @param node of a built net; one that shares parameters gives the owner's. @param quantity DIRAC_FILTER_*.
  * @param values receives `count` numbers. @param count the layer's channels: dims[0] of dirac_node_shape().
  * Computed in double. Errors: ARGUMENT (unknown quantity; a layer without filters), STATE (not built), SHAPE (count),
- * BUSY. Reader.
+ * BUSY. Threads: reader. Since 0.1.
  */
 DIRAC_API int32_t dirac_node_filters(const dirac_node *node, int32_t quantity, float *values, size_t count);
 /**
  * The same over a layer: mean, least and largest value, in double. ALPHA and IDENTITY are over the filters that have a one
  * in I (of a layer with more outputs than inputs the others have none, and their alpha does nothing); BETA and NORM are
  * over all.
- * @param mean, @param least, @param largest may be NULL; all 0 if there is no filter to count.
- * @param filters receives how many filters were counted, may be NULL. Errors: as dirac_node_filters(). Reader.
+ * @param node as of dirac_node_filters(). @param quantity DIRAC_FILTER_*.
+ * @param mean receives the mean, 0 if there is no filter to count; may be NULL. @param least the least; may be NULL.
+ * @param largest the largest; may be NULL. @param filters how many filters were counted; may be NULL.
+ * Errors: ARGUMENT (unknown quantity; a layer without filters), STATE (not built), BUSY. Threads: reader. Since 0.1.
  */
 DIRAC_API int32_t dirac_node_filter_summary(const dirac_node *node, int32_t quantity, double *mean, double *least,
                                             double *largest, int64_t *filters);
