@@ -10,12 +10,13 @@ import os
 import re
 import sys
 import textwrap
-import time
 import xml.etree.ElementTree as ElementTree
 
 from filter import HANDLES
 
 WIDTH = 78
+# Of this version of the pages: what is built must not depend on the day it is built on.
+DATE = "November 26, 2026"
 PAGES = ["dirac", "dirac_version", "dirac_status", "dirac_context", "dirac_net", "dirac_session", "dirac_sgd",
          "dirac_data", "dirac_file", "dirac_models", "dirac_layer"]
 RETURNS = """\
@@ -190,9 +191,8 @@ def page_name(header):
 
 
 def head(name, header, brief, version):
-    date = time.gmtime(int(os.environ.get("SOURCE_DATE_EPOCH", time.time())))
     return [".\\\" Made from %s by Doxygen and man.py. SPDX-License-Identifier: MIT" % header,
-            time.strftime(".Dd %B ", date) + time.strftime("%d, %Y", date).lstrip("0"),
+            ".Dd " + DATE,
             ".Dt %s 3" % name.upper(), ".Os libdirac %s" % version, ".Sh NAME", ".Nm " + name,
             ".Nd " + escape(brief), ".Sh SYNOPSIS", ".In dirac/%s" % header, ".Pp",
             ".Dl cc \\-std=c11 file.c $(pkg\\-config \\-\\-cflags \\-\\-libs dirac)"]

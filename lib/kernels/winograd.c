@@ -160,8 +160,8 @@ static void run_block(void *argument, int64_t block, int32_t lane)
     WINOGRAD(inputs)(v, &order, 0, job->x, job->activation, job->zero, job->summed, &job->tiling, t0, count);
     for (int64_t e = 0; e < WINOGRAD_POINTS; e++) {
         WINOGRAD(multiply)(m + e * m_stride, v + e * order.point,
-                                  job->packed + e * matrix_stride(job->summed, job->written), count, job->summed,
-                                  job->written, 0, panel_count(job->written), large ? NULL : &calls);
+                           job->packed + e * matrix_stride(job->summed, job->written), count, job->summed,
+                           job->written, 0, panel_count(job->written), large ? NULL : &calls);
     }
     const dirac__products products = {m, m_stride, count, 0};
     write_outputs(&job->out, &job->tiling, &products, t0, count, block);
@@ -173,7 +173,7 @@ static void transform_group(void *argument, int64_t group, int32_t lane)
     const int64_t t0 = group * GROUP_TILES, count = at_most(GROUP_TILES, job->tiling.count - t0);
     (void)lane;
     WINOGRAD(inputs)(job->v, &job->order, t0, job->x, job->activation, job->zero, job->summed, &job->tiling, t0,
-                            count);
+                     count);
 }
 
 static void multiply_part(void *argument, int64_t task, int32_t lane)
@@ -182,8 +182,8 @@ static void multiply_part(void *argument, int64_t task, int32_t lane)
     const int64_t e = task / job->parts, part = task % job->parts, panels = panel_count(job->written);
     (void)lane;
     WINOGRAD(multiply)(job->m + e * job->m_stride, job->v + e * job->order.point,
-                              job->packed + e * matrix_stride(job->summed, job->written), job->tiling.count, job->summed,
-                              job->written, share(panels, job->parts, part), share(panels, job->parts, part + 1), NULL);
+                       job->packed + e * matrix_stride(job->summed, job->written), job->tiling.count, job->summed,
+                       job->written, share(panels, job->parts, part), share(panels, job->parts, part + 1), NULL);
 }
 
 static void write_group(void *argument, int64_t group, int32_t lane)

@@ -97,8 +97,8 @@ typedef struct dirac__point_order {
 /* v <- B' x B of tiles t0 to t0 + count - 1, the first of them tile number `first` of v; x (images, source, channels), read
  * as `activation` says. `zero`: `channels` zeros. */
 void WINOGRAD(inputs)(float *v, const dirac__point_order *order, int64_t first, const float *x,
-                             const dirac__activation *activation, const float *zero, int64_t channels,
-                             const dirac__tiling *tiling, int64_t t0, int64_t count);
+                      const dirac__activation *activation, const float *zero, int64_t channels,
+                      const dirac__tiling *tiling, int64_t t0, int64_t count);
 
 /* ---- products (winograd_product.c) ---- */
 
@@ -112,7 +112,7 @@ int64_t WINOGRAD(products_size)(int64_t tiles, int64_t channels);
 /* m[panel][t][width] <- V U for one point: `tiles` tiles, panels p0 to p1 - 1; u and v are that point's. Meanwhile memory is
  * called for: what `calls` says, or if NULL, weights of panels to come. */
 void WINOGRAD(multiply)(float *m, const float *v, const float *u, int64_t tiles, int64_t summed, int64_t written,
-                               int64_t p0, int64_t p1, dirac__calls *calls);
+                        int64_t p0, int64_t p1, dirac__calls *calls);
 
 /* ---- gradient at the weights (winograd_weight.c) ---- */
 

@@ -120,11 +120,11 @@ static ALWAYS_INLINE void transform_tile(int active, int whole, float *v, const 
                                          int64_t channels, const dirac__activation *map)
 {
 #if DIRAC_LANES == 16
-    for (int64_t c = 0; whole && c < channels; c += DIRAC_LANES, v += order->channel) {
-        transform_half(active, 0, v, order->point, in, c, map);
-        transform_half(active, WINOGRAD_IN / 2, v, order->point, in, c, map);
-    }
     if (whole) {
+        for (int64_t c = 0; c < channels; c += DIRAC_LANES, v += order->channel) {
+            transform_half(active, 0, v, order->point, in, c, map);
+            transform_half(active, WINOGRAD_IN / 2, v, order->point, in, c, map);
+        }
         return;
     }
 #endif
@@ -134,8 +134,8 @@ static ALWAYS_INLINE void transform_tile(int active, int whole, float *v, const 
 }
 
 void WINOGRAD(inputs)(float *v, const dirac__point_order *order, int64_t first, const float *x,
-                             const dirac__activation *activation, const float *zero, int64_t channels,
-                             const dirac__tiling *tiling, int64_t t0, int64_t count)
+                      const dirac__activation *activation, const float *zero, int64_t channels,
+                      const dirac__tiling *tiling, int64_t t0, int64_t count)
 {
     dirac__tile_place place = place_of(tiling, t0);
     const int active = activation != NULL && activation->scale != NULL;

@@ -84,14 +84,14 @@ static void pack(pack_job *job, dirac__team *team)
 }
 
 void WINOGRAD(pack)(float *packed, const float *w, const float *scale, const float *delta,
-                           const dirac__convolution *s, dirac__team *team)
+                    const dirac__convolution *s, dirac__team *team)
 {
     pack_job job = {w, scale, delta, packed, s->ci, s->co, s->ci, s->co, 0};
     pack(&job, team);
 }
 
 void WINOGRAD(pack_transposed)(float *packed, const float *w, const float *scale, const float *delta,
-                                      const dirac__convolution *s, dirac__team *team)
+                               const dirac__convolution *s, dirac__team *team)
 {
     pack_job job = {w, scale, delta, packed, s->ci, s->co, s->co, s->ci, 1};
     pack(&job, team);

@@ -10,7 +10,7 @@
 
 #define LINE 16 /* floats */
 /* How far ahead of the micro-kernel large weights are called for, in floats: memory answers a core too slowly for what the
- * hardware foresees by itself. */
+ * hardware foresees by itself. A prefetch past the end of an array touches nothing. */
 #define AHEAD 8192
 
 static int64_t whole_blocks(int64_t tiles)
@@ -93,7 +93,7 @@ DIRAC__HEIGHTS(TILE_ROWS, ROWS_INSTANCE)
 static rows_function *const rows_functions[TILE_ROWS][2] = {DIRAC__HEIGHTS(TILE_ROWS, ROWS_ENTRY)};
 
 void WINOGRAD(multiply)(float *m, const float *v, const float *u, int64_t tiles, int64_t summed, int64_t written,
-                               int64_t p0, int64_t p1, dirac__calls *calls)
+                        int64_t p0, int64_t p1, dirac__calls *calls)
 {
     for (int64_t p = p0; p < p1; p++) {
         const int64_t width = panel_width(written, p);

@@ -159,7 +159,7 @@ static void transform_tiles(const weight_job *job, const block *to, int64_t t0, 
                                       .channel = to->v_channel};
     dirac__tile_place place = place_of(&job->inputs, t0 + from);
     WINOGRAD(inputs)(to->v, &order, from, job->x, job->activation, job->zero, job->ci, &job->inputs, t0 + from,
-                            count);
+                     count);
     for (int64_t t = from; t < from + count; t++, next_place(&place, &job->inputs)) {
         const int whole = (place.row + 1) * WINOGRAD_OUT <= job->inputs.target[0] &&
                           (place.column + 1) * WINOGRAD_OUT <= job->inputs.target[1];
@@ -379,8 +379,8 @@ static void run_together(weight_job *job, dirac__team *team)
 }
 
 void WINOGRAD(backward_weight)(float *g, const float *x, const dirac__activation *activation, float *dy,
-                                      const dirac__correction *correction, float *scratch, const dirac__convolution *s,
-                                      dirac__team *team)
+                               const dirac__correction *correction, float *scratch, const dirac__convolution *s,
+                               dirac__team *team)
 {
     weight_job job = {.x = x, .activation = activation, .dy = dy, .correction = correction, .g = g, .ci = s->ci,
                       .co = s->co, .inputs = WINOGRAD(tiling_forward)(s)};
