@@ -66,6 +66,13 @@ typedef struct dirac__correction {
     const float *y, *a, *b, *mean, *t;
 } dirac__correction;
 
+/* The weights of a product: packed; or, packed being NULL, as they are, with scale and delta as conv_pack takes them, for the
+ * product itself to transform. */
+typedef struct dirac__filters {
+    const float *packed;
+    const float *w, *scale, *delta;
+} dirac__filters;
+
 /* Convolution by Winograd's F(m x m, 3x3) (winograd.h): 2-D, 3x3, stride and dilation 1, one group, whole vectors of
  * channels. Arguments as of the direct kernels (below); activation, moments, mask and correction: NULL where not wanted. */
 typedef struct dirac__winograd {
@@ -77,11 +84,13 @@ typedef struct dirac__winograd {
     size_t (*packed_transposed)(const dirac__convolution *);
     void (*pack_transposed)(float *packed, const float *w, const float *scale, const float *delta,
                             const dirac__convolution *, dirac__team *);
+    /* Whether products of up to n images take weights that are not packed: large ones, which meet few tiles. */
+    int32_t (*takes_unpacked)(const dirac__convolution *);
     /* Floats of scratch of the next two, for a team of so many lanes and up to n images. */
-    size_t (*scratch)(const dirac__convolution *, int32_t lanes);
-    void (*forward)(float *y, const float *x, const dirac__activation *, const float *packed, const float *bias,
+    size_t (*scratch)(const dirac__convolution *, int32_t unpacked, int32_t lanes);
+    void (*forward)(float *y, const float *x, const dirac__activation *, const dirac__filters *, const float *bias,
                     int32_t relu, const dirac__moments *, float *scratch, const dirac__convolution *, dirac__team *);
-    void (*backward_data)(float *dx, const float *dy, const float *packed, const dirac__mask *, float *scratch,
+    void (*backward_data)(float *dx, const float *dy, const dirac__filters *, const dirac__mask *, float *scratch,
                           const dirac__convolution *, dirac__team *);
     size_t (*weight_scratch)(const dirac__convolution *, int32_t lanes);
     /* dy is overwritten where it is corrected. */

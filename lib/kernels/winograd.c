@@ -7,7 +7,8 @@
  *
  * - apart: every lane takes blocks of tiles through all three, V and M in scratch of its own that its caches hold;
  * - together: where few tiles meet large weights, all lanes transform, then share out the products, so that each weight
- *   is read once for all tiles and by one lane.
+ *   is read once for all tiles and by one lane. Weights that are not packed are transformed there, some channels of a panel
+ *   at a time, and never leave the lane's caches.
  *
  * Where outputs are written, they are in registers for the last time: bias and ReLU, the moments that a batch norm behind
  * wants, or, backward, the gradient of a ReLU and the sums of a batch norm before, are done there (winograd_output.h).
@@ -24,6 +25,7 @@
 #define LARGE_TILES 24               /* of a block that meets large weights, which are called for ahead as they stream by */
 #define TOGETHER_TILES 256            /* of a chunk worked on together */
 #define GROUP_TILES 4                 /* of one transforming task then */
+#define UNPACKED_CHANNELS 128         /* summed ones whose weights are transformed at a time */
 
 /* ---- tilings ---- */
 
@@ -51,6 +53,10 @@ dirac__tiling WINOGRAD(tiling_backward)(const dirac__convolution *s)
 }
 
 /* ---- how work is cut ---- */
+
+/* A lane's transformed weights, where they are not packed: from point to point, and all. */
+#define UNPACKED_POINT (UNPACKED_CHANNELS * PANEL + 16)
+#define UNPACKED_FLOATS (WINOGRAD_POINTS * UNPACKED_POINT)
 
 typedef struct cut {
     int32_t together;
@@ -110,27 +116,36 @@ static int64_t product_room(int64_t summed, int64_t written, int64_t tiles, int6
     return at_least(apart, together) + groups * dirac__group_floats(written);
 }
 
-static size_t scratch_floats(const dirac__convolution *s, int32_t lanes)
+static int32_t takes_unpacked(const dirac__convolution *s)
+{
+    const int64_t tiles = at_least(WINOGRAD(tiling_forward)(s).count, WINOGRAD(tiling_backward)(s).count);
+    return large_weights(s->ci, s->co) && large_weights(s->co, s->ci) && tiles <= TOGETHER_TILES;
+}
+
+static size_t scratch_floats(const dirac__convolution *s, int32_t unpacked, int32_t lanes)
 {
     const dirac__tiling forward = WINOGRAD(tiling_forward)(s), backward = WINOGRAD(tiling_backward)(s);
-    return (size_t)at_least(product_room(s->ci, s->co, forward.count, lanes),
-                            product_room(s->co, s->ci, backward.count, lanes));
+    return (size_t)(at_least(product_room(s->ci, s->co, forward.count, lanes),
+                             product_room(s->co, s->ci, backward.count, lanes)) +
+                    (unpacked ? lanes * UNPACKED_FLOATS + at_least(s->ci, s->co) : 0));
 }
 
 /* ---- the product ---- */
 
 typedef struct product_job {
-    const float *x, *packed, *zero;
+    const float *x, *zero;
     const dirac__activation *activation;
+    const dirac__filters *filters;
     dirac__output out;
     float *scratch;
-    int64_t summed, written;
+    int64_t ci, summed, written;
+    int32_t transposed;
     dirac__tiling tiling;
     cut cut;
     int64_t parts;           /* together: tasks of one point */
     dirac__point_order order; /* together */
     int64_t m_stride;
-    float *v, *m;
+    float *v, *m, *u;
 } product_job;
 
 /* What the transforms of this block and of the next will touch. */
@@ -160,7 +175,7 @@ static void run_block(void *argument, int64_t block, int32_t lane)
     WINOGRAD(inputs)(v, &order, 0, job->x, job->activation, job->zero, job->summed, &job->tiling, t0, count);
     for (int64_t e = 0; e < WINOGRAD_POINTS; e++) {
         WINOGRAD(multiply)(m + e * m_stride, v + e * order.point,
-                           job->packed + e * matrix_stride(job->summed, job->written), count, job->summed,
+                           job->filters->packed + e * matrix_stride(job->summed, job->written), count, job->summed,
                            job->written, 0, panel_count(job->written), large ? NULL : &calls);
     }
     const dirac__products products = {m, m_stride, count, 0};
@@ -182,8 +197,25 @@ static void multiply_part(void *argument, int64_t task, int32_t lane)
     const int64_t e = task / job->parts, part = task % job->parts, panels = panel_count(job->written);
     (void)lane;
     WINOGRAD(multiply)(job->m + e * job->m_stride, job->v + e * job->order.point,
-                       job->packed + e * matrix_stride(job->summed, job->written), job->tiling.count, job->summed,
+                       job->filters->packed + e * matrix_stride(job->summed, job->written), job->tiling.count, job->summed,
                        job->written, share(panels, job->parts, part), share(panels, job->parts, part + 1), NULL);
+}
+
+/* A panel whose weights are not packed. */
+static void multiply_unpacked(void *argument, int64_t p, int32_t lane)
+{
+    const product_job *job = argument;
+    const int64_t tiles = job->tiling.count, width = panel_width(job->written, p);
+    float *u = job->u + lane * UNPACKED_FLOATS;
+    for (int64_t k = 0; k < job->summed; k += UNPACKED_CHANNELS) {
+        const int64_t count = at_most(UNPACKED_CHANNELS, job->summed - k);
+        WINOGRAD(pack_channels)(u, UNPACKED_POINT, job->filters, job->transposed, job->ci, job->written, p, k, count);
+        for (int64_t e = 0; e < WINOGRAD_POINTS; e++) {
+            WINOGRAD(multiply_panel)(job->m + e * job->m_stride + p * PANEL * tiles,
+                                     job->v + e * job->order.point + k * TILE_ROWS, job->order.block,
+                                     u + e * UNPACKED_POINT, tiles, count, width, k > 0, NULL);
+        }
+    }
 }
 
 static void write_group(void *argument, int64_t group, int32_t lane)
@@ -204,7 +236,12 @@ static void run_together(product_job *job, dirac__team *team)
     job->m = job->v + WINOGRAD(inputs_size)(count, job->summed);
     job->parts = at_least(panel_count(job->written) / 4, 1);
     dirac__team_run(team, groups, transform_group, job);
-    dirac__team_run(team, WINOGRAD_POINTS * job->parts, multiply_part, job);
+    if (job->filters->packed == NULL) {
+        job->u = job->m + WINOGRAD(products_size)(count, job->written);
+        dirac__team_run(team, panel_count(job->written), multiply_unpacked, job);
+    } else {
+        dirac__team_run(team, WINOGRAD_POINTS * job->parts, multiply_part, job);
+    }
     dirac__team_run(team, groups, write_group, job);
 }
 
@@ -215,6 +252,12 @@ static void run_product(product_job *job, dirac__team *team)
     const int32_t summing = job->out.moments != NULL || job->out.mask != NULL;
     if (count == 0) {
         return;
+    }
+    if (job->filters->packed != NULL) {
+        job->zero = job->filters->packed + WINOGRAD_POINTS * matrix_stride(job->summed, job->written);
+    } else {
+        job->zero = memset(job->scratch, 0, (size_t)job->summed * sizeof(float));
+        job->scratch += job->summed;
     }
     job->cut = make_cut(job->summed, job->written, count, lanes, summing);
     job->out.written = job->written;
@@ -231,23 +274,21 @@ static void run_product(product_job *job, dirac__team *team)
     finish_outputs(&job->out, group_count(&job->cut, count));
 }
 
-static void forward(float *y, const float *x, const dirac__activation *activation, const float *packed, const float *bias,
-                    int32_t relu, const dirac__moments *moments, float *scratch, const dirac__convolution *s,
-                    dirac__team *team)
+static void forward(float *y, const float *x, const dirac__activation *activation, const dirac__filters *filters,
+                    const float *bias, int32_t relu, const dirac__moments *moments, float *scratch,
+                    const dirac__convolution *s, dirac__team *team)
 {
-    product_job job = {.x = x, .activation = activation, .packed = packed, .scratch = scratch, .summed = s->ci,
-                       .written = s->co, .tiling = WINOGRAD(tiling_forward)(s),
+    product_job job = {.x = x, .activation = activation, .filters = filters, .scratch = scratch, .ci = s->ci,
+                       .summed = s->ci, .written = s->co, .tiling = WINOGRAD(tiling_forward)(s),
                        .out = {.y = y, .bias = bias, .relu = relu, .moments = moments}};
-    job.zero = packed + WINOGRAD_POINTS * matrix_stride(s->ci, s->co);
     run_product(&job, team);
 }
 
-static void backward_data(float *dx, const float *dy, const float *packed, const dirac__mask *mask, float *scratch,
-                          const dirac__convolution *s, dirac__team *team)
+static void backward_data(float *dx, const float *dy, const dirac__filters *filters, const dirac__mask *mask,
+                          float *scratch, const dirac__convolution *s, dirac__team *team)
 {
-    product_job job = {.x = dy, .packed = packed, .scratch = scratch, .summed = s->co, .written = s->ci,
-                       .tiling = WINOGRAD(tiling_backward)(s), .out = {.y = dx, .mask = mask}};
-    job.zero = packed + WINOGRAD_POINTS * matrix_stride(s->co, s->ci);
+    product_job job = {.x = dy, .filters = filters, .scratch = scratch, .ci = s->ci, .summed = s->co, .written = s->ci,
+                       .transposed = 1, .tiling = WINOGRAD(tiling_backward)(s), .out = {.y = dx, .mask = mask}};
     run_product(&job, team);
 }
 
@@ -272,6 +313,7 @@ const dirac__winograd WINOGRAD(table) = {
     .pack = WINOGRAD(pack),
     .packed_transposed = WINOGRAD(packed_transposed),
     .pack_transposed = WINOGRAD(pack_transposed),
+    .takes_unpacked = takes_unpacked,
     .scratch = scratch_floats,
     .forward = forward,
     .backward_data = backward_data,

@@ -109,6 +109,11 @@ dirac__point_order WINOGRAD(order)(int64_t tiles, int64_t channels);
 int64_t WINOGRAD(inputs_size)(int64_t tiles, int64_t channels);
 int64_t WINOGRAD(products_size)(int64_t tiles, int64_t channels);
 
+/* m[t][width] <- V U for one point and `count` channels of one panel, or added to m if `add`: `tiles` tiles, in blocks that
+ * are `block` floats of V apart. What `calls` says is called for meanwhile, or if NULL, V of blocks to come. */
+void WINOGRAD(multiply_panel)(float *m, const float *v, int64_t block, const float *u, int64_t tiles, int64_t count,
+                              int64_t width, int32_t add, dirac__calls *calls);
+
 /* m[panel][t][width] <- V U for one point: `tiles` tiles, panels p0 to p1 - 1; u and v are that point's. Meanwhile memory is
  * called for: what `calls` says, or if NULL, weights of panels to come. */
 void WINOGRAD(multiply)(float *m, const float *v, const float *u, int64_t tiles, int64_t summed, int64_t written,
@@ -128,6 +133,10 @@ void WINOGRAD(pack)(float *packed, const float *w, const float *scale, const flo
 size_t WINOGRAD(packed_transposed)(const dirac__convolution *shape);
 void WINOGRAD(pack_transposed)(float *packed, const float *w, const float *scale, const float *delta,
                                const dirac__convolution *, dirac__team *);
+
+/* u[e * point + k * width + j] <- U of `count` summed channels from k0 on, panel p of `written` channels. */
+void WINOGRAD(pack_channels)(float *u, int64_t point, const dirac__filters *filters, int32_t transposed, int64_t ci,
+                             int64_t written, int64_t p, int64_t k0, int64_t count);
 
 /* Floats from one matrix of summed x written channels to the next: [panel][k][width] (convolution.h), and a line of the
  * cache, lest 36 streams meet in one set. */

@@ -2,7 +2,7 @@
 /*
  * Winograd's transformed weights U = G g G' (winograd.h), packed in panels for each point: [e][panel][k][width]. The weight
  * form's scale and delta are applied on the way. For the gradient at the input, filters are turned by 180 degrees, and in
- * and out channels exchanged.
+ * and out channels exchanged. Or some channels of one panel, for a product that is about to use them.
  */
 #include "base/mem.h"
 #include "kernels/winograd.h"
@@ -27,23 +27,55 @@ size_t WINOGRAD(packed_transposed)(const dirac__convolution *s)
 }
 
 typedef struct pack_job {
-    const float *w, *scale, *delta;
+    const dirac__filters *filters;
     float *packed;
-    int64_t ci, co, summed, written;
+    int64_t ci, summed, written;
     int32_t transposed;
 } pack_job;
 
 /* Tap (i, j) of the filters from summed channel k to `lanes` written channels from `first` on. */
-static void load_taps(vec taps[9], const pack_job *job, int64_t k, int64_t first, int64_t lanes)
+static void load_taps(vec taps[9], const dirac__filters *f, int64_t ci, int32_t transposed, int64_t k, int64_t first,
+                      int64_t lanes)
 {
     memset(taps, 0, 9 * sizeof *taps);
     for (int64_t l = 0; l < lanes; l++) {
-        const int64_t o = job->transposed ? k : first + l, i = job->transposed ? first + l : k;
-        const float *filter = job->w + (o * job->ci + i) * 9;
-        const float scale = job->scale == NULL ? 1.0f : job->scale[o];
-        const float delta = job->delta == NULL || o != i ? 0.0f : job->delta[o];
+        const int64_t o = transposed ? k : first + l, i = transposed ? first + l : k;
+        const float *filter = f->w + (o * ci + i) * 9;
+        const float scale = f->scale == NULL ? 1.0f : f->scale[o];
+        const float delta = f->delta == NULL || o != i ? 0.0f : f->delta[o];
         for (int t = 0; t < 9; t++) {
-            taps[job->transposed ? 8 - t : t][l] = scale * filter[t] + (t == 4 ? delta : 0.0f);
+            taps[transposed ? 8 - t : t][l] = scale * filter[t] + (t == 4 ? delta : 0.0f);
+        }
+    }
+}
+
+/* G g G' of one vector of filters to u at e * point. */
+static ALWAYS_INLINE void transform(float *u, int64_t point, const vec taps[9])
+{
+    vec middle[3][WINOGRAD_IN];
+    for (int x = 0; x < 3; x++) {
+        const vec column[3] = {taps[x], taps[3 + x], taps[6 + x]};
+        weight_transform(middle[x], column);
+    }
+    for (int i = 0; i < WINOGRAD_IN; i++) {
+        const vec row[3] = {middle[0][i], middle[1][i], middle[2][i]};
+        vec out[WINOGRAD_IN];
+        weight_transform(out, row);
+        for (int x = 0; x < WINOGRAD_IN; x++) {
+            vec_store(u + (i * WINOGRAD_IN + x) * point, out[x]);
+        }
+    }
+}
+
+void WINOGRAD(pack_channels)(float *u, int64_t point, const dirac__filters *filters, int32_t transposed, int64_t ci,
+                             int64_t written, int64_t p, int64_t k0, int64_t count)
+{
+    const int64_t width = panel_width(written, p), channels = panel_channels(written, p);
+    for (int64_t k = 0; k < count; k++) {
+        for (int64_t j = 0; j < width; j += DIRAC_LANES) {
+            vec taps[9];
+            load_taps(taps, filters, ci, transposed, k0 + k, p * PANEL + j, at_most(channels - j, DIRAC_LANES));
+            transform(u + k * width + j, point, taps);
         }
     }
 }
@@ -52,28 +84,9 @@ static void load_taps(vec taps[9], const pack_job *job, int64_t k, int64_t first
 static void pack_panel(void *argument, int64_t p, int32_t lane)
 {
     const pack_job *job = argument;
-    const int64_t width = panel_width(job->written, p), channels = panel_channels(job->written, p);
-    const int64_t stride = matrix_stride(job->summed, job->written);
     (void)lane;
-    for (int64_t k = 0; k < job->summed; k++) {
-        for (int64_t j = 0; j < width; j += DIRAC_LANES) {
-            float *to = job->packed + p * PANEL * job->summed + k * width + j;
-            vec taps[9], middle[3][WINOGRAD_IN];
-            load_taps(taps, job, k, p * PANEL + j, at_most(channels - j, DIRAC_LANES));
-            for (int x = 0; x < 3; x++) {
-                const vec column[3] = {taps[x], taps[3 + x], taps[6 + x]};
-                weight_transform(middle[x], column);
-            }
-            for (int i = 0; i < WINOGRAD_IN; i++) {
-                const vec row[3] = {middle[0][i], middle[1][i], middle[2][i]};
-                vec out[WINOGRAD_IN];
-                weight_transform(out, row);
-                for (int x = 0; x < WINOGRAD_IN; x++) {
-                    vec_store(to + (i * WINOGRAD_IN + x) * stride, out[x]);
-                }
-            }
-        }
-    }
+    WINOGRAD(pack_channels)(job->packed + p * PANEL * job->summed, matrix_stride(job->summed, job->written), job->filters,
+                            job->transposed, job->ci, job->written, p, 0, job->summed);
 }
 
 static void pack(pack_job *job, dirac__team *team)
@@ -86,13 +99,13 @@ static void pack(pack_job *job, dirac__team *team)
 void WINOGRAD(pack)(float *packed, const float *w, const float *scale, const float *delta,
                     const dirac__convolution *s, dirac__team *team)
 {
-    pack_job job = {w, scale, delta, packed, s->ci, s->co, s->ci, s->co, 0};
+    pack_job job = {&(dirac__filters){NULL, w, scale, delta}, packed, s->ci, s->ci, s->co, 0};
     pack(&job, team);
 }
 
 void WINOGRAD(pack_transposed)(float *packed, const float *w, const float *scale, const float *delta,
                                const dirac__convolution *s, dirac__team *team)
 {
-    pack_job job = {w, scale, delta, packed, s->ci, s->co, s->co, s->ci, 1};
+    pack_job job = {&(dirac__filters){NULL, w, scale, delta}, packed, s->ci, s->co, s->ci, 1};
     pack(&job, team);
 }

@@ -34,16 +34,16 @@ int64_t WINOGRAD(products_size)(int64_t tiles, int64_t channels)
     return WINOGRAD_POINTS * (tiles * padded_channels(channels) + LINE);
 }
 
-/* to[row][v] = sum over k of x[k / LANES][row][k % LANES] panel[k][v], calling for call[k][v] on the way */
+/* to[row][v] (+)= sum over k of x[k / LANES][row][k % LANES] panel[k][v], calling for call[k][v] on the way */
 static ALWAYS_INLINE void rows_product(int rows, int vectors, float *to, const float *x, const float *panel,
-                                       const float *call, int64_t channels)
+                                       const float *call, int64_t channels, int32_t add)
 {
     vec sum[TILE_ROWS][2];
     UNROLL
     for (int m = 0; m < rows; m++) {
         UNROLL
         for (int v = 0; v < vectors; v++) {
-            sum[m][v] = (vec){0};
+            sum[m][v] = add ? vec_load(to + (m * vectors + v) * DIRAC_LANES) : (vec){0};
         }
     }
     for (const float *end = x + channels * TILE_ROWS; x != end; x += TILE_ROWS * DIRAC_LANES) {
@@ -76,34 +76,42 @@ static ALWAYS_INLINE void rows_product(int rows, int vectors, float *to, const f
     }
 }
 
-typedef void rows_function(float *to, const float *x, const float *panel, const float *call, int64_t channels);
+typedef void rows_function(float *to, const float *x, const float *panel, const float *call, int64_t channels, int32_t add);
 
-#define ROWS_INSTANCE(m)                                                                            \
-    static void rows_##m##_1(float *to, const float *x, const float *panel, const float *call, int64_t channels)      \
-    {                                                                                               \
-        rows_product(m, 1, to, x, panel, call, channels);                                                 \
-    }                                                                                               \
-    static void rows_##m##_2(float *to, const float *x, const float *panel, const float *call, int64_t channels)      \
-    {                                                                                               \
-        rows_product(m, 2, to, x, panel, call, channels);                                                 \
+#define ROWS_INSTANCE(m)                                                                                              \
+    static void rows_##m##_1(float *to, const float *x, const float *panel, const float *call, int64_t channels,      \
+                             int32_t add)                                                                             \
+    {                                                                                                                 \
+        rows_product(m, 1, to, x, panel, call, channels, add);                                                        \
+    }                                                                                                                 \
+    static void rows_##m##_2(float *to, const float *x, const float *panel, const float *call, int64_t channels,      \
+                             int32_t add)                                                                             \
+    {                                                                                                                 \
+        rows_product(m, 2, to, x, panel, call, channels, add);                                                        \
     }
 DIRAC__HEIGHTS(TILE_ROWS, ROWS_INSTANCE)
 
 #define ROWS_ENTRY(m) {rows_##m##_1, rows_##m##_2},
 static rows_function *const rows_functions[TILE_ROWS][2] = {DIRAC__HEIGHTS(TILE_ROWS, ROWS_ENTRY)};
 
+void WINOGRAD(multiply_panel)(float *m, const float *v, int64_t block, const float *u, int64_t tiles, int64_t count,
+                              int64_t width, int32_t add, dirac__calls *calls)
+{
+    const int wide = width > DIRAC_LANES;
+    for (int64_t t = 0; t < tiles; t += TILE_ROWS, v += block, m += TILE_ROWS * width) {
+        const int64_t rows = at_most(TILE_ROWS, tiles - t);
+        const float *call = calls != NULL ? next_call(calls, count * width) : v + block;
+        rows_functions[rows - 1][wide](m, v, u, call != NULL ? call : u, count, add);
+    }
+}
+
 void WINOGRAD(multiply)(float *m, const float *v, const float *u, int64_t tiles, int64_t summed, int64_t written,
                         int64_t p0, int64_t p1, dirac__calls *calls)
 {
     for (int64_t p = p0; p < p1; p++) {
-        const int64_t width = panel_width(written, p);
-        float *to = m + p * PANEL * tiles;
-        const float *panel = u + p * PANEL * summed, *x = v;
-        const int wide = width > DIRAC_LANES;
-        for (int64_t t = 0; t < tiles; t += TILE_ROWS, x += TILE_ROWS * summed, to += TILE_ROWS * width) {
-            const int64_t rows = at_most(TILE_ROWS, tiles - t);
-            const float *call = calls != NULL ? next_call(calls, summed * width) : panel + AHEAD;
-            rows_functions[rows - 1][wide](to, x, panel, call != NULL ? call : panel, summed);
-        }
+        const float *panel = u + p * PANEL * summed;
+        dirac__calls ahead = {.at = {panel + AHEAD}, .end = {panel + AHEAD}, .count = 1};
+        WINOGRAD(multiply_panel)(m + p * PANEL * tiles, v, TILE_ROWS * summed, panel, tiles, summed,
+                                 panel_width(written, p), 0, calls != NULL ? calls : &ahead);
     }
 }

@@ -7,7 +7,8 @@
  * A block of tiles is turned into V [k][e][t][LANES], k blocks of input channels, and D [panel][e][t][width]; the products
  * S [panel][k][e][LANES][width] add up over blocks and are turned back into 3x3 filters at the end. Work is cut by shape
  * alone: small S apart, every part of the tiles with blocks, V, D and S of its own; large S together, all lanes first
- * transforming a block, then sharing out the pairs (panel, k), of which S stays in the caches for all points. An element's
+ * transforming a block, then sharing out the pairs (panel, k), of which S stays in the caches for all points: where one block holds all
+ * tiles, S of a pair is turned back at once, and there is no more of it than a pair's a lane. An element's
  * sum is one float sum a block, in the order of the tiles: it errs by at most (tiles of a block + blocks + parts) roundings.
  *
  * dy may be corrected (dirac__correction) where it is read: tiles of dy do not overlap, so that is done once and in place.
@@ -22,6 +23,7 @@
 #define MOST_TILES 512
 #define MOST_PARTS 8
 #define GROUP_TILES 4 /* of one transforming task */
+#define PAIR_FLOATS (WINOGRAD_POINTS * DIRAC_LANES * PANEL) /* of S of a pair */
 #define LINE 16       /* floats */
 
 typedef struct weight_job {
@@ -88,8 +90,11 @@ size_t WINOGRAD(weight_scratch)(const dirac__convolution *s, int32_t lanes)
     const dirac__tiling tiling = WINOGRAD(tiling_forward)(s);
     const int64_t tiles = at_most(block_tiles(s->ci, s->co), tiling.count);
     const int64_t sets = is_large(s->ci, s->co) ? 1 : lanes;
-    return (size_t)(sets * (v_floats(tiles, s->ci) + d_floats(tiles, s->co)) +
-                    part_count(s->ci, s->co, tiling.count) * sum_floats(s->ci, s->co) + at_least(s->ci, s->co));
+    int64_t all = part_count(s->ci, s->co, tiling.count) * sum_floats(s->ci, s->co);
+    if (is_large(s->ci, s->co)) {
+        all = at_least(tiling.count > TOGETHER_TILES ? all : 0, lanes * PAIR_FLOATS);
+    }
+    return (size_t)(sets * (v_floats(tiles, s->ci) + d_floats(tiles, s->co)) + all + at_least(s->ci, s->co));
 }
 
 /* ---- transforms ---- */
@@ -231,12 +236,12 @@ static int64_t sum_offset(const weight_job *job, int64_t p, int64_t k)
     return WINOGRAD_POINTS * (p * PANEL * job->ci + k * DIRAC_LANES * panel_width(job->co, p));
 }
 
-static void add_products(const weight_job *job, float *sums, const block *b, int64_t p, int64_t k, int32_t add,
+/* s: S of the pair. */
+static void add_products(const weight_job *job, float *s, const block *b, int64_t p, int64_t k, int32_t add,
                          dirac__calls *calls)
 {
     const int64_t width = panel_width(job->co, p);
     const float *v = b->v + k * b->v_channel, *d = b->d + p * WINOGRAD_POINTS * line(b->count, PANEL);
-    float *s = sums + sum_offset(job, p, k);
     for (int64_t e = 0; e < WINOGRAD_POINTS; e++, v += b->v_point, d += line(b->count, width)) {
         if (width == PANEL) {
             for (int64_t m = 0; m < DIRAC_LANES; m += ROWS, s += ROWS * PANEL) {
@@ -279,11 +284,10 @@ static ALWAYS_INLINE void join_vector(vec taps[9], const float *s, int64_t point
     }
 }
 
-/* Panel p, block k of channels, into the parameters' order (o, i, taps). */
-static void join(const weight_job *job, int64_t p, int64_t k)
+/* S of panel p, block k of channels, into the parameters' order (o, i, taps). */
+static void join(const weight_job *job, const float *sums, int64_t p, int64_t k)
 {
     const int64_t width = panel_width(job->co, p), part = sum_floats(job->ci, job->co);
-    const float *sums = job->sums + sum_offset(job, p, k);
     for (int64_t j = 0; j < width; j += DIRAC_LANES) {
         for (int64_t i = 0; i < DIRAC_LANES; i++) {
             vec taps[9];
@@ -303,7 +307,7 @@ static void join_pair(void *argument, int64_t task, int32_t lane)
     const weight_job *job = argument;
     const int64_t blocks = job->ci / DIRAC_LANES;
     (void)lane;
-    join(job, task / blocks, task % blocks);
+    join(job, job->sums + sum_offset(job, task / blocks, task % blocks), task / blocks, task % blocks);
 }
 
 /* ---- apart ---- */
@@ -335,7 +339,7 @@ static void run_part(void *argument, int64_t q, int32_t lane)
         transform_tiles(job, &b, t0, 0, t1 - t0);
         for (int64_t p = 0; p < panel_count(job->co); p++) {
             for (int64_t k = 0; k < job->ci / DIRAC_LANES; k++) {
-                add_products(job, sums, &b, p, k, n > 0, &calls);
+                add_products(job, sums + sum_offset(job, p, k), &b, p, k, n > 0, &calls);
             }
         }
     }
@@ -356,12 +360,13 @@ static void multiply_pair(void *argument, int64_t task, int32_t lane)
 {
     const weight_job *job = argument;
     const block b = cut_block(job->scratch, job->count, job->ci);
-    const int64_t blocks = job->ci / DIRAC_LANES;
+    const int64_t blocks = job->ci / DIRAC_LANES, p = task / blocks, k = task % blocks;
+    const int32_t alone = job->last && !job->add;
+    float *s = job->sums + (alone ? lane * PAIR_FLOATS : sum_offset(job, p, k));
     dirac__calls none = {.count = 0};
-    (void)lane;
-    add_products(job, job->sums, &b, task / blocks, task % blocks, job->add, &none);
+    add_products(job, s, &b, p, k, job->add, &none);
     if (job->last) {
-        join(job, task / blocks, task % blocks);
+        join(job, s, p, k);
     }
 }
 
@@ -394,11 +399,13 @@ void WINOGRAD(backward_weight)(float *g, const float *x, const dirac__activation
     job.zero = zero;
     job.most = at_most(block_tiles(s->ci, s->co), job.inputs.count);
     job.parts = part_count(s->ci, s->co, job.inputs.count);
-    job.sums = scratch + channels;
-    job.scratch = job.sums + job.parts * sum_floats(s->ci, s->co);
+    job.scratch = scratch + channels;
     if (is_large(s->ci, s->co)) {
+        job.sums = job.scratch + v_floats(job.most, s->ci) + d_floats(job.most, s->co);
         run_together(&job, team);
     } else {
+        job.sums = job.scratch;
+        job.scratch += job.parts * sum_floats(s->ci, s->co);
         dirac__team_run(team, job.parts, run_part, &job);
         dirac__team_run(team, panel_count(s->co) * (s->ci / DIRAC_LANES), join_pair, &job);
     }

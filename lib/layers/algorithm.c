@@ -22,7 +22,7 @@ static int64_t winograd_cost(const dirac__winograd *w, const dirac__convolution 
 
 dirac__algorithm dirac__algorithm_choose(const dirac__kernels *kernels, const dirac__convolution *s, bool strict)
 {
-    dirac__algorithm a = {kernels, NULL};
+    dirac__algorithm a = {kernels, NULL, false};
     const dirac__winograd *const list[] = {kernels->winograd4, kernels->winograd2};
     int64_t least = 9 * (s->n * s->out[1] * s->out[2] + READING);
     for (int i = 0; i < 2 && !strict; i++) {
@@ -31,6 +31,7 @@ dirac__algorithm dirac__algorithm_choose(const dirac__kernels *kernels, const di
             a.winograd = list[i];
         }
     }
+    a.takes_unpacked = a.winograd != NULL && a.winograd->takes_unpacked(s);
     return a;
 }
 
@@ -50,29 +51,29 @@ void dirac__algorithm_pack(dirac__algorithm a, float *packed, const float *w, co
         (transposed ? a.kernels->conv_pack_transposed : a.kernels->conv_pack)(packed, w, scale, delta, s, team);
 }
 
-size_t dirac__algorithm_scratch(dirac__algorithm a, const dirac__convolution *s, int32_t lanes)
+size_t dirac__algorithm_scratch(dirac__algorithm a, const dirac__convolution *s, bool unpacked, int32_t lanes)
 {
-    return a.winograd != NULL ? a.winograd->scratch(s, lanes) : 0;
+    return a.winograd != NULL ? a.winograd->scratch(s, unpacked, lanes) : 0;
 }
 
 void dirac__algorithm_forward(dirac__algorithm a, float *y, const float *x, const dirac__activation *activation,
-                              const float *packed, const float *bias, int32_t relu, const dirac__moments *moments,
+                              const dirac__filters *filters, const float *bias, int32_t relu, const dirac__moments *moments,
                               float *scratch, const dirac__convolution *s, dirac__team *team)
 {
     if (a.winograd != NULL)
-        a.winograd->forward(y, x, activation, packed, bias, relu, moments, scratch, s, team);
+        a.winograd->forward(y, x, activation, filters, bias, relu, moments, scratch, s, team);
     else
-        a.kernels->conv_forward(y, x, packed, bias, relu, s, team);
+        a.kernels->conv_forward(y, x, filters->packed, bias, relu, s, team);
 }
 
-void dirac__algorithm_backward_data(dirac__algorithm a, float *dx, const float *dy, const float *packed,
+void dirac__algorithm_backward_data(dirac__algorithm a, float *dx, const float *dy, const dirac__filters *filters,
                                     const dirac__mask *mask, float *scratch, const dirac__convolution *s,
                                     dirac__team *team)
 {
     if (a.winograd != NULL)
-        a.winograd->backward_data(dx, dy, packed, mask, scratch, s, team);
+        a.winograd->backward_data(dx, dy, filters, mask, scratch, s, team);
     else
-        a.kernels->conv_backward_data(dx, dy, packed, s, team);
+        a.kernels->conv_backward_data(dx, dy, filters->packed, s, team);
 }
 
 size_t dirac__algorithm_weight_scratch(dirac__algorithm a, const dirac__convolution *s, int32_t lanes)

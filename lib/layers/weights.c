@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The passes of layers with weights. In training What is packed for the kernels in every pass, into scratch: kept for
- * all layers, packed weights would cost as much as the parameters again. Its coefficients, one number a filter, are kept
- * from forward to backward. In inference weights are packed once a version.
+ * all layers, packed weights would cost as much as the parameters again; or it is left to kernels that take it unpacked. Its
+ * coefficients, one number a filter, are kept from forward to backward. In inference weights are packed once a version.
  */
 #include "layers/weights.h"
 
@@ -93,19 +93,24 @@ static size_t largest(size_t a, size_t b)
     return a > b ? a : b;
 }
 
+static size_t packed_once(dirac__algorithm a, const dirac__convolution *g, bool transposed)
+{
+    return a.takes_unpacked ? 0 : dirac__algorithm_packed(a, g, transposed);
+}
+
 /* The phases of training run one after the other in the same scratch. */
 static bool training_room(size_t *scratch, const dirac__layer_plan *plan, const dirac__weights *w)
 {
     const dirac__kernels *k = plan->kernels;
     const dirac__convolution *g = &w->geometry;
     const dirac__algorithm a = dirac__algorithm_choose(k, g, plan->strict);
-    const size_t product = dirac__algorithm_scratch(a, g, plan->lanes);
+    const size_t product = dirac__algorithm_scratch(a, g, a.takes_unpacked, plan->lanes);
     const size_t o = channels_out(w);
     size_t forward = 0, data = 0, weight = 0, bias = 0;
     bool fits =
-        dirac__room(&forward, dirac__algorithm_packed(a, g, false), sizeof(float)) &&
+        dirac__room(&forward, packed_once(a, g, false), sizeof(float)) &&
         dirac__room(&forward, product, sizeof(float)) &&
-        dirac__room(&data, dirac__algorithm_packed(a, g, true), sizeof(float)) &&
+        dirac__room(&data, packed_once(a, g, true), sizeof(float)) &&
         dirac__room(&data, product, sizeof(float)) &&
         dirac__room(&weight, dirac__weights_count(w), sizeof(float)) &&
         dirac__room(&weight, dirac__algorithm_weight_scratch(a, g, plan->lanes), sizeof(float)) &&
@@ -132,7 +137,7 @@ static int32_t plan_memory(dirac__layer_plan *plan, const dirac__weights *w)
         size_t *packed = plan->lean ? &plan->scratch : &plan->prepared;
         fits = dirac__room(packed, dirac__algorithm_packed(a, &pass, false), sizeof(float)) &&
                dirac__weights_coefficients_room(packed, w) &&
-               dirac__room(&plan->scratch, dirac__algorithm_scratch(a, &pass, plan->lanes), sizeof(float));
+               dirac__room(&plan->scratch, dirac__algorithm_scratch(a, &pass, false, plan->lanes), sizeof(float));
     }
     return fits ? DIRAC_OK : dirac__fail_room(plan, "computing it");
 }
@@ -212,6 +217,19 @@ void dirac__weights_prepare(const dirac__pass *pass, const dirac__weights *w, vo
     pack_for_inference(pass, w, &at);
 }
 
+/* What of training's one pass: packed at *at, or as it is. */
+static dirac__filters filters_once(const dirac__pass *pass, const dirac__weights *w, dirac__algorithm a,
+                                   const dirac__coefficients *c, bool transposed, unsigned char **at)
+{
+    dirac__filters filters = {NULL, pass->parameters[0], c->scale, c->delta};
+    if (!a.takes_unpacked) {
+        float *packed = dirac__take(at, dirac__algorithm_packed(a, &w->geometry, transposed), sizeof(float));
+        dirac__algorithm_pack(a, packed, pass->parameters[0], c->scale, c->delta, &w->geometry, transposed, pass->team);
+        filters.packed = packed;
+    }
+    return filters;
+}
+
 /* What x is read through, where a batch norm and its ReLU stand before. */
 static dirac__activation activation_of(const dirac__pass *pass)
 {
@@ -222,21 +240,19 @@ static dirac__activation activation_of(const dirac__pass *pass)
 void dirac__weights_forward(const dirac__pass *pass, const dirac__weights *w)
 {
     const dirac__algorithm a = choose(pass, w);
-    const float *packed = pass->prepared;
+    dirac__filters filters = {.packed = pass->prepared};
     unsigned char *at = pass->scratch;
     if (pass->training) {
         unsigned char *saved = pass->saved;
         const dirac__coefficients c = dirac__weights_coefficients(pass, w, &saved);
-        float *now = dirac__take(&at, dirac__algorithm_packed(a, &w->geometry, false), sizeof(float));
-        dirac__algorithm_pack(a, now, pass->parameters[0], c.scale, c.delta, &w->geometry, false, pass->team);
-        packed = now;
-    } else if (packed == NULL) {
-        packed = pack_for_inference(pass, w, &at);
+        filters = filters_once(pass, w, a, &c, false, &at);
+    } else if (filters.packed == NULL) {
+        filters.packed = pack_for_inference(pass, w, &at);
     }
     const dirac__activation activation = activation_of(pass);
     const dirac__moments moments = {pass->behind != NULL ? pass->behind->mean : NULL,
                                     pass->behind != NULL ? pass->behind->var : NULL};
-    dirac__algorithm_forward(a, pass->y, pass->x[0], pass->before != NULL ? &activation : NULL, packed,
+    dirac__algorithm_forward(a, pass->y, pass->x[0], pass->before != NULL ? &activation : NULL, &filters,
                w->bias >= 0 ? pass->parameters[w->bias] : NULL, pass->relu,
                pass->behind != NULL && pass->behind->gathered ? &moments : NULL, (float *)at, &w->geometry, pass->team);
 }
@@ -279,13 +295,12 @@ static void backward_data(const dirac__pass *pass, const dirac__weights *w)
     unsigned char *at = pass->scratch;
     const dirac__coefficients c = saved_coefficients(pass, w);
     const dirac__algorithm a = choose(pass, w);
-    float *packed = dirac__take(&at, dirac__algorithm_packed(a, &w->geometry, true), sizeof(float));
-    dirac__algorithm_pack(a, packed, pass->parameters[0], c.scale, c.delta, &w->geometry, true, pass->team);
+    const dirac__filters filters = filters_once(pass, w, a, &c, true, &at);
     const dirac__norm *n = pass->before;
     dirac__mask mask;
     if (n != NULL)
         mask = (dirac__mask){pass->x[0], n->scale, n->shift, n->mean, n->sum, n->product};
-    dirac__algorithm_backward_data(a, pass->dx[0], pass->dy, packed, n != NULL ? &mask : NULL, (float *)at, &w->geometry,
+    dirac__algorithm_backward_data(a, pass->dx[0], pass->dy, &filters, n != NULL ? &mask : NULL, (float *)at, &w->geometry,
                      pass->team);
 }
 

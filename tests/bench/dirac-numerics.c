@@ -107,7 +107,7 @@ static size_t packed_floats(const work *w, int pass)
 static size_t scratch_floats(const work *w, int pass)
 {
     if (w->winograd != NULL)
-        return pass == WEIGHT ? w->winograd->weight_scratch(w->s, 1) : w->winograd->scratch(w->s, 1);
+        return pass == WEIGHT ? w->winograd->weight_scratch(w->s, 1) : w->winograd->scratch(w->s, 0, 1);
     return pass == WEIGHT ? w->kernels->conv_weight_scratch(w->s) : 0;
 }
 
@@ -125,12 +125,13 @@ static void pack(const work *w, int pass, const float *weights)
 
 static void run(const work *w, int pass)
 {
+    const dirac__filters filters = {.packed = w->packed};
     if (pass == FORWARD && w->winograd != NULL)
-        w->winograd->forward(w->result, w->x, NULL, w->packed, NULL, 0, NULL, w->scratch, w->s, NULL);
+        w->winograd->forward(w->result, w->x, NULL, &filters, NULL, 0, NULL, w->scratch, w->s, NULL);
     else if (pass == FORWARD)
         w->kernels->conv_forward(w->result, w->x, w->packed, NULL, 0, w->s, NULL);
     else if (pass == DATA && w->winograd != NULL)
-        w->winograd->backward_data(w->result, w->dy, w->packed, NULL, w->scratch, w->s, NULL);
+        w->winograd->backward_data(w->result, w->dy, &filters, NULL, w->scratch, w->s, NULL);
     else if (pass == DATA)
         w->kernels->conv_backward_data(w->result, w->dy, w->packed, w->s, NULL);
     else if (w->winograd != NULL)

@@ -82,12 +82,31 @@ static float *first(kernel_run *run, const float *x, int64_t n, int64_t c, int64
     return out;
 }
 
+static int unpacked_runs; /* of check_unpacked */
+
 static float *dirty(size_t count)
 {
     float *out = new_floats(count);
     for (size_t i = 0; i < count; i++)
         out[i] = NAN;
     return out;
+}
+
+/* Where weights need not be packed, they give the same bits. */
+static void check_unpacked(kernel_run *run, const dirac__convolution *s, int back, const float *want, const float *x,
+                           const float *bias, const dirac__filters *filters, size_t count)
+{
+    const dirac__winograd *k = table(run);
+    if (!k->takes_unpacked(s))
+        return;
+    float *scratch = dirty(k->scratch(s, 1, run->team == NULL ? 1 : dirac__team_lanes(run->team))), *got = dirty(count);
+    if (back)
+        k->backward_data(got, x, filters, NULL, scratch, s, run->team);
+    else
+        k->forward(got, x, NULL, filters, bias, 0, NULL, scratch, s, run->team);
+    check_bits("unpacked weights", got, want, count);
+    free(scratch), free(got);
+    unpacked_runs++;
 }
 
 static void check_forward(kernel_run *run, const dirac__convolution *s, const float *x, const float *w,
@@ -97,12 +116,12 @@ static void check_forward(kernel_run *run, const dirac__convolution *s, const fl
     const size_t count = (size_t)(s->n * s->co * pixels(s->out));
     const int32_t lanes = run->team == NULL ? 1 : dirac__team_lanes(run->team);
     float *xl = last(run, x, s->n, s->ci, pixels(s->in)), *packed = dirty(k->packed(s));
-    float *scratch = dirty(k->scratch(s, lanes)), *y = dirty(count);
+    float *scratch = dirty(k->scratch(s, 0, lanes)), *y = dirty(count);
     float *bias = random_floats((size_t)s->co, 5, -1, 1);
     twin_number *twin = malloc(count * sizeof *twin);
     double *bound = new_doubles(count);
     k->pack(packed, w, scale, delta, s, run->team);
-    k->forward(y, xl, NULL, packed, bias, 0, NULL, scratch, s, run->team);
+    k->forward(y, xl, NULL, &(dirac__filters){.packed = packed}, bias, 0, NULL, scratch, s, run->team);
     float *yf = first(run, y, s->n, s->co, pixels(s->out));
     double *want = NULL;
     if (run->team == NULL) { /* other runs must give the same bits */
@@ -114,8 +133,9 @@ static void check_forward(kernel_run *run, const dirac__convolution *s, const fl
         check_close("y", yf, want, bound, count);
     }
     witness(run, y, count * sizeof *y);
+    check_unpacked(run, s, 0, y, xl, bias, &(dirac__filters){NULL, w, scale, delta}, count);
     float *relu = dirty(count);
-    k->forward(relu, xl, NULL, packed, bias, 1, NULL, scratch, s, run->team);
+    k->forward(relu, xl, NULL, &(dirac__filters){.packed = packed}, bias, 1, NULL, scratch, s, run->team);
     for (size_t i = 0; i < count; i++)
         assert_true(relu[i] == (y[i] > 0 ? y[i] : 0));
     free(xl), free(packed), free(scratch), free(y), free(bias), free(twin), free(bound), free(yf), free(want), free(relu);
@@ -139,12 +159,12 @@ static void check_backward_data(kernel_run *run, const dirac__convolution *s, co
     const size_t count = (size_t)(s->n * s->ci * pixels(s->in));
     const int32_t lanes = run->team == NULL ? 1 : dirac__team_lanes(run->team);
     float *dyl = last(run, dy, s->n, s->co, pixels(s->out)), *packed = dirty(k->packed_transposed(s));
-    float *scratch = dirty(k->scratch(s, lanes)), *dx = dirty(count);
+    float *scratch = dirty(k->scratch(s, 0, lanes)), *dx = dirty(count);
     twin_number *twin = malloc(count * sizeof *twin), *back = turned(what, s);
     double *bound = new_doubles(count);
     dirac__convolution reverse = shape(s->n, s->co, s->ci, s->out[1], s->out[2], 2 - s->before[1], 2 - s->before[2]);
     k->pack_transposed(packed, w, scale, delta, s, run->team);
-    k->backward_data(dx, dyl, packed, NULL, scratch, s, run->team);
+    k->backward_data(dx, dyl, &(dirac__filters){.packed = packed}, NULL, scratch, s, run->team);
     float *dxf = first(run, dx, s->n, s->ci, pixels(s->in));
     double *want = NULL;
     if (run->team == NULL) {
@@ -154,6 +174,7 @@ static void check_backward_data(kernel_run *run, const dirac__convolution *s, co
         check_close("dx", dxf, want, bound, count);
     }
     witness(run, dx, count * sizeof *dx);
+    check_unpacked(run, s, 1, dx, dyl, NULL, &(dirac__filters){NULL, w, scale, delta}, count);
     free(dyl), free(packed), free(scratch), free(dx), free(twin), free(back), free(bound), free(dxf), free(want);
 }
 
@@ -257,12 +278,12 @@ static void check_reading(kernel_run *run, const dirac__convolution *s)
     float *scale = powers_of_two((size_t)s->ci, 4), *shift = exact_floats((size_t)s->ci, 5);
     float *active = activated(x, scale, shift, s->n, s->ci, pixels(s->in));
     float *xl = last(run, x, s->n, s->ci, pixels(s->in)), *packed = dirty(k->packed(s));
-    float *scratch = dirty(k->scratch(s, lanes)), *y = dirty(count);
+    float *scratch = dirty(k->scratch(s, 0, lanes)), *y = dirty(count);
     float *mean = dirty((size_t)s->co), *var = dirty((size_t)s->co);
     const dirac__activation activation = {scale, shift};
     const dirac__moments moments = {mean, var};
     k->pack(packed, w, NULL, NULL, s, run->team);
-    k->forward(y, xl, &activation, packed, NULL, 0, &moments, scratch, s, run->team);
+    k->forward(y, xl, &activation, &(dirac__filters){.packed = packed}, NULL, 0, &moments, scratch, s, run->team);
     check_moments(&moments, y, s->n * pixels(s->out), s->co);
     if (run->team == NULL) {
         twin_number *what = malloc((size_t)(s->co * s->ci * 9) * sizeof *what), *twin = malloc(count * sizeof *twin);
@@ -309,11 +330,11 @@ static void check_masking(kernel_run *run, const dirac__convolution *s)
     float *w = random_floats((size_t)(s->co * s->ci * 9), 3, -1, 1), *scale = powers_of_two((size_t)s->ci, 4);
     float *shift = exact_floats((size_t)s->ci, 5), *mean = exact_floats((size_t)s->ci, 6);
     float *dyl = last(run, dy, s->n, s->co, pixels(s->out)), *zl = last(run, z, s->n, s->ci, pixels(s->in));
-    float *packed = dirty(k->packed_transposed(s)), *scratch = dirty(k->scratch(s, lanes));
+    float *packed = dirty(k->packed_transposed(s)), *scratch = dirty(k->scratch(s, 0, lanes));
     float *dx = dirty(count), *sum = dirty((size_t)s->ci), *product = dirty((size_t)s->ci);
     const dirac__mask mask = {zl, scale, shift, mean, sum, product};
     k->pack_transposed(packed, w, NULL, NULL, s, run->team);
-    k->backward_data(dx, dyl, packed, &mask, scratch, s, run->team);
+    k->backward_data(dx, dyl, &(dirac__filters){.packed = packed}, &mask, scratch, s, run->team);
     check_mask_sums(&mask, dx, count, s->ci);
     if (run->team == NULL) {
         twin_number *what = malloc((size_t)(s->co * s->ci * 9) * sizeof *what), *twin = malloc(count * sizeof *twin);
@@ -440,7 +461,9 @@ static void large_weights(kernel_run *run)
 static void test_large_weights(void **state)
 {
     (void)state;
+    unpacked_runs = 0;
     for_each_run(large_weights);
+    assert_true(unpacked_runs > 0);
 }
 
 /* An image's outputs do not depend on the images beside it. */
@@ -451,14 +474,14 @@ static void alone(kernel_run *run)
     const size_t in = (size_t)(s.ci * pixels(s.in)), out = (size_t)(s.co * pixels(s.out));
     const int32_t lanes = run->team == NULL ? 1 : dirac__team_lanes(run->team);
     float *x = random_floats(5 * in, 1, -1, 1), *w = random_floats((size_t)(s.co * s.ci * 9), 2, -1, 1);
-    float *packed = dirty(k->packed(&s)), *scratch = dirty(k->scratch(&s, lanes));
+    float *packed = dirty(k->packed(&s)), *scratch = dirty(k->scratch(&s, 0, lanes));
     float *y = dirty(5 * out), *one = dirty(out);
     k->pack(packed, w, NULL, NULL, &s, run->team);
-    k->forward(y, x, NULL, packed, NULL, 0, NULL, scratch, &s, run->team);
+    k->forward(y, x, NULL, &(dirac__filters){.packed = packed}, NULL, 0, NULL, scratch, &s, run->team);
     for (size_t n = 0; n < 5; n++) {
         dirac__convolution single = s;
         single.n = 1;
-        k->forward(one, x + n * in, NULL, packed, NULL, 0, NULL, scratch, &single, run->team);
+        k->forward(one, x + n * in, NULL, &(dirac__filters){.packed = packed}, NULL, 0, NULL, scratch, &single, run->team);
         check_bits("image alone", one, y + n * out, out);
     }
     free(x), free(w), free(packed), free(scratch), free(y), free(one);
