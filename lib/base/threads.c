@@ -11,6 +11,8 @@
  *
  * Nobody waits for a worker that has not woken up: its tasks are taken by the others. The caller leaves when the tasks done,
  * by its own count and those the workers publish, are all. Locks and conditions are for those who sleep.
+ *
+ * A forked child has no workers, and needs none: it does all tasks itself, and takes no lock that a worker may have held.
  */
 #define _POSIX_C_SOURCE 200809L
 #include "base/threads.h"
@@ -34,6 +36,7 @@ struct slot {
     int64_t end;                         /* of the run */
     dirac__task task;
     void *job;
+    uint32_t modes;                       /* the caller's floating-point modes, by number */
     _Alignas(LINE) _Atomic uint64_t done; /* [job | tasks], by the worker who has this lane */
 };
 
@@ -48,15 +51,17 @@ struct dirac__team {
     dirac_runner_fn runner;
     void *user;
     int32_t lanes;
-    pid_t pid; /* of the process that has the workers */
+    pid_t pid; /* of the process that has the workers, once they are started */
 
     /* the owner's */
     _Alignas(LINE) atomic_bool owned;
     bool started;
     int32_t workers; /* how many could be started */
     uint32_t number; /* of the job */
+    uint64_t modes;  /* as read_modes() tells them */
+    uint32_t modes_number; /* counts their changes */
 
-    _Alignas(LINE) fenv_t environment; /* of the owner; behind the slots */
+    _Alignas(LINE) fenv_t environment; /* with the modes of that number; behind the slots */
     atomic_int asleep;   /* workers that want to be woken */
     atomic_bool waiting; /* the owner sleeps until all tasks are done */
     atomic_bool stop;
@@ -73,6 +78,36 @@ static void pause_briefly(void)
 #elif defined(__aarch64__)
     __asm__ volatile("yield");
 #endif
+}
+
+/* ---- floating-point modes ---- */
+
+/* Rounding, denormals and traps: what an environment holds beside the flags that arithmetic raises, and reads much faster. */
+static bool read_modes(uint64_t *modes)
+{
+#if defined(__x86_64__)
+    uint16_t x87;
+    __asm__ volatile("fnstcw %0" : "=m"(x87));
+    *modes = (uint64_t)x87 << 32 | (__builtin_ia32_stmxcsr() & 0xFFC0u);
+    return true;
+#elif defined(__aarch64__)
+    __asm__ volatile("mrs %0, fpcr" : "=r"(*modes));
+    return true;
+#else
+    (void)modes;
+    return false;
+#endif
+}
+
+/* Notes the caller's environment, if its modes are not those of the job before, or cannot be told. */
+static void note_environment(dirac__team *team)
+{
+    uint64_t modes = 0;
+    if (read_modes(&modes) && team->modes_number != 0 && modes == team->modes)
+        return;
+    team->modes = modes;
+    team->modes_number += team->modes_number == UINT32_MAX ? 2 : 1; /* 0 is no one's */
+    fegetenv(&team->environment);
 }
 
 /* ---- tasks ---- */
@@ -103,17 +138,23 @@ static void next_number(dirac__team *team)
         atomic_store(&team->slots[l].done, 0);
 }
 
+/* Where the run of lane l begins, of so many lanes. */
+static int64_t run_begin(int64_t tasks, int32_t lanes, int32_t l)
+{
+    return tasks / lanes * l + (l < tasks % lanes ? l : tasks % lanes);
+}
+
 /* Hands the tasks out in runs to lanes 0 to lanes - 1. */
 static void fill_slots(dirac__team *team, int32_t lanes, int64_t tasks, dirac__task task, void *job)
 {
     next_number(team);
     for (int32_t l = lanes - 1; l >= 0; l--) { /* lane 0, the caller's, last */
         struct slot *slot = &team->slots[l];
-        const int64_t end = tasks / lanes * (l + 1) + (l + 1 < tasks % lanes ? l + 1 : tasks % lanes);
-        slot->end = end;
+        slot->end = run_begin(tasks, lanes, l + 1);
         slot->task = task;
         slot->job = job;
-        const uint32_t own = (uint32_t)(tasks / lanes + (l < tasks % lanes));
+        slot->modes = team->modes_number;
+        const uint32_t own = (uint32_t)(slot->end - run_begin(tasks, lanes, l));
         atomic_store_explicit(&slot->left, word_of(team->number, own), memory_order_release);
     }
 }
@@ -132,16 +173,19 @@ static uint32_t take_task(struct slot *slot, int64_t *task)
 }
 
 /* Does tasks until none is seen: [job | how many]. A job of which this lane has done a task that it has not published cannot
- * end, so all are of one job. On a thread that is not the caller's, under the caller's environment. */
-static uint64_t work_through(dirac__team *team, int32_t lane, bool foreign)
+ * end, so all are of one job. On a thread that is not the caller's, under the caller's modes: *modes is the number of those it
+ * has; NULL on the caller's. */
+static uint64_t work_through(dirac__team *team, int32_t lane, uint32_t *modes)
 {
     uint32_t job = 0, count = 0, number;
     int64_t task;
     for (int32_t i = 0; i < team->lanes; i++) {
         struct slot *slot = &team->slots[(lane + i) % team->lanes];
         while ((number = take_task(slot, &task)) != 0) {
-            if (foreign && count == 0)
+            if (modes != NULL && *modes != slot->modes) {
                 fesetenv(&team->environment);
+                *modes = slot->modes;
+            }
             job = number;
             count++;
             slot->task(slot->job, task, lane);
@@ -181,7 +225,7 @@ static void *worker_main(void *argument)
     struct worker *self = argument;
     dirac__team *team = self->team;
     struct slot *slot = &team->slots[self->lane];
-    uint32_t seen = 0;
+    uint32_t seen = 0, modes = 0;
 
     while (!atomic_load(&team->stop)) {
         for (int i = 0; i < SPINS && job_of(atomic_load(&slot->left)) == seen && !atomic_load(&team->stop); i++)
@@ -189,7 +233,7 @@ static void *worker_main(void *argument)
         if (job_of(atomic_load(&slot->left)) == seen)
             sleep_for_job(team, slot, seen);
         seen = job_of(atomic_load(&slot->left));
-        const uint64_t done = work_through(team, self->lane, true);
+        const uint64_t done = work_through(team, self->lane, &modes);
         if (tasks_of(done) > 0)
             publish_done(team, slot, done);
     }
@@ -210,6 +254,7 @@ static int create_quietly(pthread_t *thread, void *(*run)(void *), void *argumen
 static void start_workers(dirac__team *team)
 {
     team->started = true;
+    team->pid = getpid();
     while (team->workers < team->lanes - 1) {
         struct worker *worker = &team->worker[team->workers];
         worker->team = team;
@@ -230,7 +275,6 @@ dirac__team *dirac__team_create(const dirac__memory *memory, int32_t lanes, dira
     team->runner = runner;
     team->user = user;
     team->lanes = lanes;
-    team->pid = getpid();
     atomic_init(&team->owned, false);
     atomic_init(&team->asleep, 0);
     atomic_init(&team->waiting, false);
@@ -262,7 +306,7 @@ void dirac__team_destroy(dirac__team *team)
     if (team == NULL)
         return;
     const dirac__memory memory = team->memory;
-    if (team->pid == getpid()) {
+    if (!team->started || team->pid == getpid()) {
         pthread_mutex_lock(&team->mutex);
         atomic_store(&team->stop, true);
         pthread_cond_broadcast(&team->wake);
@@ -284,7 +328,7 @@ int32_t dirac__team_lanes(const dirac__team *team)
 /* One who is just falling asleep may be missed; the job is done without it. */
 static void wake_sleepers(dirac__team *team)
 {
-    if (atomic_load(&team->asleep) == 0)
+    if (atomic_load(&team->asleep) == 0 || team->pid != getpid())
         return;
     pthread_mutex_lock(&team->mutex);
     pthread_cond_broadcast(&team->wake);
@@ -325,15 +369,16 @@ static void run_with_workers(dirac__team *team, int64_t tasks, dirac__task task,
     const int32_t lanes = tasks <= team->workers ? (int32_t)tasks : team->workers + 1;
     fill_slots(team, lanes, tasks, task, job);
     wake_sleepers(team);
-    const int64_t own = tasks_of(work_through(team, 0, false));
+    const int64_t own = tasks_of(work_through(team, 0, NULL));
     wait_for_workers(team, tasks - own);
 }
 
 static void runner_lane(void *task_data, int32_t index)
 {
     fenv_t own;
+    uint32_t modes = 0;
     fegetenv(&own);
-    work_through(task_data, index, true);
+    work_through(task_data, index, &modes);
     fesetenv(&own);
 }
 
@@ -342,24 +387,33 @@ static void run_with_runner(dirac__team *team, int64_t tasks, dirac__task task, 
     const int32_t lanes = tasks < team->lanes ? (int32_t)tasks : team->lanes;
     fill_slots(team, lanes, tasks, task, job);
     team->runner(team->user, runner_lane, team, lanes);
-    work_through(team, 0, false); /* everything, if it refused: else nothing is left */
+    work_through(team, 0, NULL); /* everything, if it refused: else nothing is left */
 }
 
 void dirac__team_run(dirac__team *team, int64_t tasks, dirac__task task, void *job)
 {
-    bool alone = team == NULL || tasks < 2 || tasks > UINT32_MAX || team->lanes < 2 || team->pid != getpid() ||
+    bool alone = team == NULL || tasks < 2 || tasks > UINT32_MAX || team->lanes < 2 ||
                  atomic_exchange(&team->owned, true);
     if (alone) {
         for (int64_t i = 0; i < tasks; i++)
             task(job, i, 0);
         return;
     }
-    fegetenv(&team->environment);
+    note_environment(team);
     if (team->runner != NULL)
         run_with_runner(team, tasks, task, job);
     else
         run_with_workers(team, tasks, task, job);
     atomic_store(&team->owned, false);
+}
+
+bool dirac__team_goes_on(const dirac__team *team, int64_t tasks, int64_t task)
+{
+    const int32_t all = dirac__team_lanes(team), lanes = tasks < all ? (int32_t)tasks : all;
+    for (int32_t l = 1; l < lanes; l++)
+        if (run_begin(tasks, lanes, l) == task + 1)
+            return false;
+    return task + 1 < tasks;
 }
 
 struct dirac__thread {

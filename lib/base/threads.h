@@ -26,6 +26,9 @@ int32_t dirac__team_lanes(const dirac__team *team);
  * environment. Must not be called from inside a task. `team` NULL: the caller alone. */
 void dirac__team_run(dirac__team *team, int64_t tasks, dirac__task task, void *job);
 
+/* Whether the lane that has `task` in its turn has task + 1 as well; where not, what that reads is another core's. */
+bool dirac__team_goes_on(const dirac__team *team, int64_t tasks, int64_t task);
+
 /* A background thread of the library's own (prefetch): signals blocked. Returns DIRAC_OK or DIRAC_ERR_THREAD (recorded). */
 typedef struct dirac__thread dirac__thread;
 int32_t dirac__thread_start(dirac__thread **out, const dirac__memory *memory, void (*run)(void *), void *argument);

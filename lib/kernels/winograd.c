@@ -146,14 +146,17 @@ typedef struct product_job {
     dirac__point_order order; /* together */
     int64_t m_stride;
     float *v, *m, *u;
+    dirac__team *team;
 } product_job;
 
 /* What the transforms of this block and of the next will touch. */
-static dirac__calls calls_of(const product_job *job, int64_t t0, int64_t count)
+static dirac__calls calls_of(const product_job *job, int64_t block, int64_t t0, int64_t count)
 {
     dirac__calls calls = {.count = 0};
     const dirac__range target = target_range(&job->tiling, job->written, t0, count);
-    add_call(&calls, job->x, source_range(&job->tiling, job->summed, t0 + count, count));
+    if (dirac__team_goes_on(job->team, job->cut.blocks, block)) {
+        add_call(&calls, job->x, source_range(&job->tiling, job->summed, t0 + count, count));
+    }
     add_call(&calls, job->out.y, target);
     if (job->out.mask != NULL) {
         add_call(&calls, job->out.mask->z, target);
@@ -171,7 +174,7 @@ static void run_block(void *argument, int64_t block, int32_t lane)
     float *v = job->scratch + (int64_t)lane * room(job->cut.most, job->summed, job->written);
     float *m = v + WINOGRAD(inputs_size)(count, job->summed);
     const int32_t large = large_weights(job->summed, job->written);
-    dirac__calls calls = calls_of(job, t0, count);
+    dirac__calls calls = calls_of(job, block, t0, count);
     WINOGRAD(inputs)(v, &order, 0, job->x, job->activation, job->zero, job->summed, &job->tiling, t0, count);
     for (int64_t e = 0; e < WINOGRAD_POINTS; e++) {
         WINOGRAD(multiply)(m + e * m_stride, v + e * order.point,
@@ -248,11 +251,12 @@ static void run_together(product_job *job, dirac__team *team)
 /* Blocks do not change an element's bits, so the team's size may decide about them, unless blocks are summed over. */
 static void run_product(product_job *job, dirac__team *team)
 {
-    const int64_t lanes = team != NULL ? dirac__team_lanes(team) : 1, count = job->tiling.count;
+    const int64_t lanes = dirac__team_lanes(team), count = job->tiling.count;
     const int32_t summing = job->out.moments != NULL || job->out.mask != NULL;
     if (count == 0) {
         return;
     }
+    job->team = team;
     if (job->filters->packed != NULL) {
         job->zero = job->filters->packed + WINOGRAD_POINTS * matrix_stride(job->summed, job->written);
     } else {

@@ -37,6 +37,7 @@ typedef struct weight_job {
     /* the block worked on together */
     int64_t t0, count;
     int32_t add, last;
+    dirac__team *team;
 } weight_job;
 
 /* V and D of a block of `count` tiles. */
@@ -335,7 +336,8 @@ static void run_part(void *argument, int64_t q, int32_t lane)
     for (int64_t n = 0; n < blocks; n++) {
         const int64_t t0 = begin + share(end - begin, blocks, n), t1 = begin + share(end - begin, blocks, n + 1);
         const block b = cut_block(at, t1 - t0, job->ci);
-        dirac__calls calls = calls_of(job, t1, t1 - t0);
+        const int32_t goes_on = n + 1 < blocks || dirac__team_goes_on(job->team, job->parts, q);
+        dirac__calls calls = calls_of(job, t1, goes_on ? t1 - t0 : 0);
         transform_tiles(job, &b, t0, 0, t1 - t0);
         for (int64_t p = 0; p < panel_count(job->co); p++) {
             for (int64_t k = 0; k < job->ci / DIRAC_LANES; k++) {
@@ -388,7 +390,7 @@ void WINOGRAD(backward_weight)(float *g, const float *x, const dirac__activation
                                dirac__team *team)
 {
     weight_job job = {.x = x, .activation = activation, .dy = dy, .correction = correction, .g = g, .ci = s->ci,
-                      .co = s->co, .inputs = WINOGRAD(tiling_forward)(s)};
+                      .co = s->co, .inputs = WINOGRAD(tiling_forward)(s), .team = team};
     const int64_t channels = at_least(s->ci, s->co);
     float *zero = scratch;
     if (job.inputs.count == 0) {
