@@ -157,6 +157,20 @@ static void workers_start_with_the_first_job_of_several_tasks(void **state)
     dirac__team_destroy(team);
 }
 
+/* Exactly the tasks that begin another lane's run do not follow the one before. */
+static void runs_end_where_lanes_change(void **state)
+{
+    (void)state;
+    dirac__team *team = dirac__team_create(&dirac__default_memory, 3, NULL, NULL);
+    const bool eight[8] = {true, true, false, true, true, false, true, false}; /* runs of 3, 3 and 2 */
+    for (int64_t task = 0; task < 8; task++)
+        assert_int_equal(dirac__team_goes_on(team, 8, task), eight[task]);
+    assert_false(dirac__team_goes_on(team, 2, 0)); /* fewer tasks than lanes */
+    assert_true(dirac__team_goes_on(NULL, 2, 0));
+    assert_false(dirac__team_goes_on(NULL, 2, 1));
+    dirac__team_destroy(team);
+}
+
 /* ---- what the workers inherit ---- */
 
 struct meeting {
@@ -413,9 +427,12 @@ static void forked_children_can_destroy_and_start_anew(void **state)
     if (UNDER_THREAD_SANITIZER)
         skip(); /* it ends a child that starts threads when its parent had several */
     dirac__team *team = dirac__team_create(&dirac__default_memory, 4, NULL, NULL);
-    check_run(team, 100);
-    for (int i = 0; i < 5; i++) {
+    for (int i = 0; i < 6; i++) {
         int status = -1;
+        if (i > 0) /* the first child is older than the workers; the others' parents have busy and sleeping ones by turns */
+            check_run(team, 100);
+        if (i % 2 == 0)
+            nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
         pid_t child = fork();
         assert_true(child >= 0);
         if (child == 0) {
@@ -503,6 +520,7 @@ int main(void)
         cmocka_unit_test(every_task_runs_once),
         cmocka_unit_test(many_small_jobs),
         cmocka_unit_test(workers_start_with_the_first_job_of_several_tasks),
+        cmocka_unit_test(runs_end_where_lanes_change),
         cmocka_unit_test(workers_have_the_callers_rounding_and_no_signals),
         cmocka_unit_test(callers_share_a_team),
         cmocka_unit_test(a_caller_who_finds_the_team_busy_works_alone),
