@@ -39,6 +39,7 @@ static const char help[] =
     "  --factor F          multiplied by F (0.2)                   (60,120,160)\n"
     "  --momentum M        (0.9)                    --weight-decay D  (0.0005)\n"
     "  --restart-momentum  forget the momentum at drops, as the paper's program did\n"
+    "  --strict            convolutions by their definition, without Winograd's transforms\n"
     "  --size N            images: bring them to N x N (default: the size of the first one)\n"
     "  --seed S            (1)                      --threads T    (all processors)\n"
     "  --save FILE         write the trained model\n"
@@ -62,6 +63,7 @@ static const struct option options[] = {
     {"momentum", required_argument, NULL, 'm'},
     {"weight-decay", required_argument, NULL, 'w'},
     {"restart-momentum", no_argument, NULL, 'M'},
+    {"strict", no_argument, NULL, 'x'},
     {"size", required_argument, NULL, 'z'},
     {"seed", required_argument, NULL, 's'},
     {"threads", required_argument, NULL, 't'},
@@ -96,6 +98,7 @@ static bool parse_text(settings *s, int option)
     case 'r': s->resume = optarg; return true;
     case 'L': s->log = optarg; return true;
     case 'M': s->how.restart_momentum = 1; return true;
+    case 'x': s->how.strict = 1; return true;
     case 'h': fputs(help, stdout); exit(0);
     default: return false;
     }

@@ -79,7 +79,7 @@ def web_links(text, page):
         target = match.group(2).split("#")[0]
         path = os.path.normpath(os.path.join(os.path.dirname(os.path.abspath(page)), target))
         folder = path.split(os.sep)[-3:-1]
-        is_page = path.endswith(".md") and (folder[-1] == "docs" or folder == ["docs", "guide"])
+        is_page = path.endswith(".md") and (folder[-1] == "docs" or folder in (["docs", "guide"], ["docs", "paper"]))
         return match.group(0) if not target or ":" in target or is_page else match.group(1)
 
     text = re.sub(r"\]\((\.\./)?pictures/", "](", text)  # Doxygen knows the folder

@@ -54,6 +54,7 @@ static dirac_session *make_session(const training *t, int32_t mode)
     check(dirac_session_create(&session, t->net, mode), "session");
     check(dirac_session_set_batch(session, t->how.batch), "session");
     check(dirac_session_set_seed(session, t->how.seed), "session");
+    check(dirac_session_set_strict(session, t->how.strict), "--strict");
     check(dirac_session_prepare(session), "preparing the session");
     return session;
 }
@@ -89,10 +90,10 @@ static char *make_signature(const training *t, const char *what)
     char *text = allocate(size, 1);
     int used = snprintf(text, size,
                         "%s --batch %" PRId64 " --seed %" PRIu64 " --lr %.9g --factor "
-                        "%.9g --momentum %.9g --weight-decay %.9g%s, %" PRId64 " images of %" PRId64
+                        "%.9g --momentum %.9g --weight-decay %.9g%s%s, %" PRId64 " images of %" PRId64
                         "x%" PRId64 "x%" PRId64 ", %d classes, --drops ",
                         what, how->batch, how->seed, how->rate, how->factor, how->momentum,
-                        how->decay, how->restart_momentum ? " --restart-momentum" : "",
+                        how->decay, how->restart_momentum ? " --restart-momentum" : "", how->strict ? " --strict" : "",
                         t->data.train_images, t->data.dims[0], t->data.dims[1],
                         t->data.dims[2], (int)t->data.classes);
     for (int32_t i = 0; i < how->n_drops; i++)

@@ -17,7 +17,7 @@ enum { MOST_DROPS = 64 };
 
 typedef struct {
     int64_t epochs, batch, drops[MOST_DROPS]; /* drops: epochs after which the rate falls */
-    int32_t n_drops, restart_momentum;
+    int32_t n_drops, restart_momentum, strict;
     uint64_t seed;
     double rate, factor, momentum, decay;
 } recipe;
