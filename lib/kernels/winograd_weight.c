@@ -25,6 +25,7 @@
 #define GROUP_TILES 4 /* of one transforming task */
 #define PAIR_FLOATS (WINOGRAD_POINTS * DIRAC_LANES * PANEL) /* of S of a pair */
 #define LINE 16       /* floats */
+#define AHEAD 12      /* tiles, from the second-level cache into the first */
 
 typedef struct weight_job {
     const float *x, *zero;
@@ -208,8 +209,10 @@ static ALWAYS_INLINE void outer_product(int rows, int vectors, float *s, const f
     for (int64_t t = 0; t < count; t++, v += DIRAC_LANES, d += vectors * DIRAC_LANES, call += step) {
         vec b[2];
         __builtin_prefetch(call, 0, 2);
+        __builtin_prefetch(v + AHEAD * DIRAC_LANES, 0, 3);
         UNROLL
         for (int w = 0; w < vectors; w++) {
+            __builtin_prefetch(d + (AHEAD * vectors + w) * DIRAC_LANES, 0, 3);
             b[w] = vec_load(d + w * DIRAC_LANES);
         }
         UNROLL
