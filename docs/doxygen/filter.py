@@ -74,13 +74,13 @@ def status_codes(text):
 
 
 def web_links(text, page):
-    """Without links to files of the repository that no web page is made from."""
+    """Without links that no web page has an end for: other files of the repository, and headings."""
     def link(match):
         target = match.group(2).split("#")[0]
         path = os.path.normpath(os.path.join(os.path.dirname(os.path.abspath(page)), target))
         folder = path.split(os.sep)[-3:-1]
         is_page = path.endswith(".md") and (folder[-1] == "docs" or folder in (["docs", "guide"], ["docs", "paper"]))
-        return match.group(0) if not target or ":" in target or is_page else match.group(1)
+        return match.group(0) if ":" in target or (target and is_page) else match.group(1)
 
     text = re.sub(r"\]\((\.\./)?pictures/", "](", text)  # Doxygen knows the folder
     return re.sub(r"(?<!!)\[([^\]]+)\]\(([^)\s]+)\)", link, text)

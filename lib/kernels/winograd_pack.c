@@ -33,19 +33,28 @@ typedef struct pack_job {
     int32_t transposed;
 } pack_job;
 
-/* Tap (i, j) of the filters from summed channel k to `lanes` written channels from `first` on. */
-static void load_taps(vec taps[9], const dirac__filters *f, int64_t ci, int32_t transposed, int64_t k, int64_t first,
-                      int64_t lanes)
+/* The filters from summed channel k to a vector of written channels from `first` on, which are all there. */
+static ALWAYS_INLINE void load_taps(int transposed, vec taps[9], const dirac__filters *f, int64_t ci, int64_t k,
+                                    int64_t first)
 {
-    memset(taps, 0, 9 * sizeof *taps);
-    for (int64_t l = 0; l < lanes; l++) {
-        const int64_t o = transposed ? k : first + l, i = transposed ? first + l : k;
-        const float *filter = f->w + (o * ci + i) * 9;
-        const float scale = f->scale == NULL ? 1.0f : f->scale[o];
-        const float delta = f->delta == NULL || o != i ? 0.0f : f->delta[o];
+    const float *w = f->w + (transposed ? k * ci + first : first * ci + k) * 9;
+    const int64_t step = transposed ? 9 : 9 * ci;
+    float by_tap[9][DIRAC_LANES];
+    vec scale = vec_all(1.0f);
+    for (int64_t l = 0; l < DIRAC_LANES; l++) {
+        UNROLL
         for (int t = 0; t < 9; t++) {
-            taps[transposed ? 8 - t : t][l] = scale * filter[t] + (t == 4 ? delta : 0.0f);
+            by_tap[transposed ? 8 - t : t][l] = w[l * step + t];
         }
+    }
+    if (f->scale != NULL) {
+        scale = transposed ? vec_all(f->scale[k]) : vec_load(f->scale + first);
+    }
+    for (int t = 0; t < 9; t++) {
+        taps[t] = scale * vec_load(by_tap[t]);
+    }
+    if (f->delta != NULL && k >= first && k < first + DIRAC_LANES) {
+        taps[4][k - first] += f->delta[k];
     }
 }
 
@@ -70,11 +79,15 @@ static ALWAYS_INLINE void transform(float *u, int64_t point, const vec taps[9])
 void WINOGRAD(pack_channels)(float *u, int64_t point, const dirac__filters *filters, int32_t transposed, int64_t ci,
                              int64_t written, int64_t p, int64_t k0, int64_t count)
 {
-    const int64_t width = panel_width(written, p), channels = panel_channels(written, p);
+    const int64_t width = panel_width(written, p);
     for (int64_t k = 0; k < count; k++) {
         for (int64_t j = 0; j < width; j += DIRAC_LANES) {
             vec taps[9];
-            load_taps(taps, filters, ci, transposed, k0 + k, p * PANEL + j, at_most(channels - j, DIRAC_LANES));
+            if (transposed) {
+                load_taps(1, taps, filters, ci, k0 + k, p * PANEL + j);
+            } else {
+                load_taps(0, taps, filters, ci, k0 + k, p * PANEL + j);
+            }
             transform(u + k * width + j, point, taps);
         }
     }
