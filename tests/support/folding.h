@@ -155,13 +155,12 @@ static inline void check_graph(const dirac_net *net, const dirac_net *folded, co
 
 /* ---- the logits ---- */
 
-static inline floats outputs_by(dirac_net *net, const floats *images, int64_t n, int32_t strict)
+static inline floats outputs_of(dirac_net *net, const floats *images, int64_t n)
 {
     floats all = {NULL, 0};
     dirac_session *session;
     ok(dirac_session_create(&session, net, DIRAC_INFER));
     ok(dirac_session_set_batch(session, n));
-    ok(dirac_session_set_strict(session, strict));
     ok(dirac_session_prepare(session));
     ok(dirac_session_forward(session, images->at, n));
     for (int32_t i = 0; i < dirac_net_output_count(net); i++) {
@@ -172,11 +171,6 @@ static inline floats outputs_by(dirac_net *net, const floats *images, int64_t n,
     }
     dirac_session_destroy(session);
     return all;
-}
-
-static inline floats outputs_of(dirac_net *net, const floats *images, int64_t n)
-{
-    return outputs_by(net, images, n, 0);
 }
 
 static inline double largest_of(const floats *x)
