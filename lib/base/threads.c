@@ -404,7 +404,7 @@ void dirac__team_run(dirac__team *team, int64_t tasks, dirac__task task, void *j
         run_with_runner(team, tasks, task, job);
     else
         run_with_workers(team, tasks, task, job);
-    atomic_store(&team->owned, false);
+    atomic_store_explicit(&team->owned, false, memory_order_release);
 }
 
 bool dirac__team_goes_on(const dirac__team *team, int64_t tasks, int64_t task)

@@ -6,11 +6,13 @@
  * A task works on whole lines (all pixels that differ in the last dimension only): of y in the forward, of dx in the
  * backward, which gathers from the windows that hold a pixel, in ascending order. So no two tasks write the same place.
  */
+#include <math.h>
 #include <stdint.h>
 #include <string.h>
 
 #include "kernels/parallel.h"
 #include "kernels/table.h"
+#include "kernels/variant.h"
 
 enum { CHUNK = 64 }; /* channels of the average's partial sums */
 
@@ -54,13 +56,16 @@ static int64_t product(const int64_t size[3])
     return size[0] * size[1] * size[2];
 }
 
+/* A float costs more here than in other loops, and of a single image each lane has some in its own cache. */
+enum { WEIGHT = 4 };
+
 /* Runs fn over all lines of y or of dx. */
 static void run_lines(const pooling_job *job, const int64_t size[3], int64_t work, range_fn fn,
                       dirac__team *team)
 {
     const dirac__pooling *p = job->p;
 
-    for_ranges(team, p->n * size[0] * size[1], items_per_task(size[2] * p->c * work), fn, job);
+    for_ranges(team, p->n * size[0] * size[1], items_per_task(size[2] * p->c * work * WEIGHT), fn, job);
 }
 
 /* Line `line` of an array [n][size...][c] is (image, d, h). */
@@ -105,11 +110,40 @@ static void take_larger_where(float *restrict y, uint32_t *restrict where, const
     }
 }
 
+/* The larger of each pair, and the first NaN. */
+static inline vec larger_of(vec best, vec v)
+{
+    typedef int32_t mask __attribute__((vector_size(DIRAC_LANES * 4)));
+    const mask keep = (mask)(v <= best) | (mask)(best != best);
+    return (vec)(((mask)best & keep) | ((mask)v & ~keep));
+}
+
+/* One window, whole vectors of channels, without the places of the largest. */
+static void max_vectors(float *y, const float *image, const span s[3], const dirac__pooling *p)
+{
+    for (int64_t c = 0; c < p->c; c += DIRAC_LANES) {
+        vec best = vec_all(-INFINITY);
+        for (int64_t kd = s[0].first; kd < s[0].last; kd++) {
+            for (int64_t kh = s[1].first; kh < s[1].last; kh++) {
+                const int64_t row = (s[0].start + kd) * p->in[1] + s[1].start + kh;
+                const float *x = image + (row * p->in[2] + s[2].start + s[2].first) * p->c + c;
+                for (int64_t kw = s[2].first; kw < s[2].last; kw++, x += p->c)
+                    best = larger_of(best, vec_load(x));
+            }
+        }
+        vec_store(y + c, best);
+    }
+}
+
 static void max_pixel(float *y, uint32_t *where, const float *image, const span s[3],
                       const dirac__pooling *p)
 {
     int64_t first_tap = (s[0].first * p->kernel[1] + s[1].first) * p->kernel[2] + s[2].first;
 
+    if (where == NULL && p->c % DIRAC_LANES == 0) {
+        max_vectors(y, image, s, p);
+        return;
+    }
     for (int64_t kd = s[0].first; kd < s[0].last; kd++) {
         for (int64_t kh = s[1].first; kh < s[1].last; kh++) {
             for (int64_t kw = s[2].first; kw < s[2].last; kw++) {
