@@ -214,9 +214,10 @@ static void multiply_unpacked(void *argument, int64_t p, int32_t lane)
         const int64_t count = at_most(UNPACKED_CHANNELS, job->summed - k);
         WINOGRAD(pack_channels)(u, UNPACKED_POINT, job->filters, job->transposed, job->ci, job->written, p, k, count);
         for (int64_t e = 0; e < WINOGRAD_POINTS; e++) {
-            WINOGRAD(multiply_panel)(job->m + e * job->m_stride + p * PANEL * tiles,
-                                     job->v + e * job->order.point + k * TILE_ROWS, job->order.block,
-                                     u + e * UNPACKED_POINT, tiles, count, width, k > 0, NULL);
+            const float *v = job->v + e * job->order.point + k * TILE_ROWS;
+            const dirac__stream next = {v + job->order.block, job->order.block, (TILE_ROWS + 3) / 4};
+            WINOGRAD(multiply_panel)(job->m + e * job->m_stride + p * PANEL * tiles, v, job->order.block,
+                                     u + e * UNPACKED_POINT, tiles, count, width, k > 0, next);
         }
     }
 }

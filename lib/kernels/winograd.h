@@ -109,13 +109,20 @@ dirac__point_order WINOGRAD(order)(int64_t tiles, int64_t channels);
 int64_t WINOGRAD(inputs_size)(int64_t tiles, int64_t channels);
 int64_t WINOGRAD(products_size)(int64_t tiles, int64_t channels);
 
+/* Memory to call for, a little at a time: `lines` lines of the cache with every four channels, from `at` on, which moves by
+ * `step` from block of tiles to block. */
+typedef struct dirac__stream {
+    const float *at;
+    int64_t step, lines;
+} dirac__stream;
+
 /* m[t][width] <- V U for one point and `count` channels of one panel, or added to m if `add`: `tiles` tiles, in blocks that
- * are `block` floats of V apart. What `calls` says is called for meanwhile, or if NULL, V of blocks to come. */
+ * are `block` floats of V apart. */
 void WINOGRAD(multiply_panel)(float *m, const float *v, int64_t block, const float *u, int64_t tiles, int64_t count,
-                              int64_t width, int32_t add, dirac__calls *calls);
+                              int64_t width, int32_t add, dirac__stream ahead);
 
 /* m[panel][t][width] <- V U for one point: `tiles` tiles, panels p0 to p1 - 1; u and v are that point's. Meanwhile memory is
- * called for: what `calls` says, or if NULL, weights of panels to come. */
+ * called for: what `calls` says, or if NULL, the panel behind, spread over the blocks of tiles. */
 void WINOGRAD(multiply)(float *m, const float *v, const float *u, int64_t tiles, int64_t summed, int64_t written,
                         int64_t p0, int64_t p1, dirac__calls *calls);
 

@@ -9,9 +9,6 @@
 #include "kernels/winograd.h"
 
 #define LINE 16 /* floats */
-/* How far ahead of the micro-kernel large weights are called for, in floats: memory answers a core too slowly for what the
- * hardware foresees by itself. A prefetch past the end of an array touches nothing. */
-#define AHEAD 8192
 
 static int64_t whole_blocks(int64_t tiles)
 {
@@ -34,9 +31,10 @@ int64_t WINOGRAD(products_size)(int64_t tiles, int64_t channels)
     return WINOGRAD_POINTS * (tiles * padded_channels(channels) + LINE);
 }
 
-/* to[row][v] (+)= sum over k of x[k / LANES][row][k % LANES] panel[k][v], calling for call[k][v] on the way */
+/* to[row][v] (+)= sum over k of x[k / LANES][row][k % LANES] panel[k][v], calling for `lines` lines of memory with every four
+ * k. A prefetch past the end of an array touches nothing. */
 static ALWAYS_INLINE void rows_product(int rows, int vectors, float *to, const float *x, const float *panel,
-                                       const float *call, int64_t channels, int32_t add)
+                                       const float *call, int64_t lines, int64_t channels, int32_t add)
 {
     vec sum[TILE_ROWS][2];
     UNROLL
@@ -48,12 +46,14 @@ static ALWAYS_INLINE void rows_product(int rows, int vectors, float *to, const f
     }
     for (const float *end = x + channels * TILE_ROWS; x != end; x += TILE_ROWS * DIRAC_LANES) {
         for (int64_t four = 0; four < DIRAC_LANES; four += 4) {
+            for (const float *called = call + lines * LINE; call != called; call += LINE) {
+                __builtin_prefetch(call, 0, 2);
+            }
             UNROLL
-            for (int k = 0; k < 4; k++, panel += vectors * DIRAC_LANES, call += vectors * DIRAC_LANES) {
+            for (int k = 0; k < 4; k++, panel += vectors * DIRAC_LANES) {
                 vec b[2];
                 UNROLL
                 for (int v = 0; v < vectors; v++) {
-                    __builtin_prefetch(call + v * DIRAC_LANES, 0, 2);
                     b[v] = vec_load(panel + v * DIRAC_LANES);
                 }
                 UNROLL
@@ -76,18 +76,19 @@ static ALWAYS_INLINE void rows_product(int rows, int vectors, float *to, const f
     }
 }
 
-typedef void rows_function(float *to, const float *x, const float *panel, const float *call, int64_t channels, int32_t add);
+typedef void rows_function(float *to, const float *x, const float *panel, const float *call, int64_t lines,
+                           int64_t channels, int32_t add);
 
 #define ROWS_INSTANCE(m)                                                                                              \
-    static void rows_##m##_1(float *to, const float *x, const float *panel, const float *call, int64_t channels,      \
-                             int32_t add)                                                                             \
+    static void rows_##m##_1(float *to, const float *x, const float *panel, const float *call, int64_t lines,         \
+                             int64_t channels, int32_t add)                                                           \
     {                                                                                                                 \
-        rows_product(m, 1, to, x, panel, call, channels, add);                                                        \
+        rows_product(m, 1, to, x, panel, call, lines, channels, add);                                                 \
     }                                                                                                                 \
-    static void rows_##m##_2(float *to, const float *x, const float *panel, const float *call, int64_t channels,      \
-                             int32_t add)                                                                             \
+    static void rows_##m##_2(float *to, const float *x, const float *panel, const float *call, int64_t lines,         \
+                             int64_t channels, int32_t add)                                                           \
     {                                                                                                                 \
-        rows_product(m, 2, to, x, panel, call, channels, add);                                                        \
+        rows_product(m, 2, to, x, panel, call, lines, channels, add);                                                 \
     }
 DIRAC__HEIGHTS(TILE_ROWS, ROWS_INSTANCE)
 
@@ -95,23 +96,37 @@ DIRAC__HEIGHTS(TILE_ROWS, ROWS_INSTANCE)
 static rows_function *const rows_functions[TILE_ROWS][2] = {DIRAC__HEIGHTS(TILE_ROWS, ROWS_ENTRY)};
 
 void WINOGRAD(multiply_panel)(float *m, const float *v, int64_t block, const float *u, int64_t tiles, int64_t count,
-                              int64_t width, int32_t add, dirac__calls *calls)
+                              int64_t width, int32_t add, dirac__stream ahead)
 {
     const int wide = width > DIRAC_LANES;
-    for (int64_t t = 0; t < tiles; t += TILE_ROWS, v += block, m += TILE_ROWS * width) {
-        const int64_t rows = at_most(TILE_ROWS, tiles - t);
-        const float *call = calls != NULL ? next_call(calls, count * width) : v + block;
-        rows_functions[rows - 1][wide](m, v, u, call != NULL ? call : u, count, add);
+    for (int64_t t = 0; t < tiles; t += TILE_ROWS, v += block, m += TILE_ROWS * width, ahead.at += ahead.step) {
+        rows_functions[at_most(TILE_ROWS, tiles - t) - 1][wide](m, v, u, ahead.at, ahead.lines, count, add);
+    }
+}
+
+/* A panel for blocks of tiles, and memory that `calls` has ready. */
+static void multiply_calling(float *m, const float *v, const float *panel, int64_t tiles, int64_t summed, int64_t width,
+                             dirac__calls *calls)
+{
+    for (int64_t t = 0; t < tiles; t += TILE_ROWS, v += TILE_ROWS * summed, m += TILE_ROWS * width) {
+        const float *call = next_call(calls, summed * width);
+        const dirac__stream ahead = {.at = call != NULL ? call : v, .lines = call != NULL ? 4 * width / LINE : 0};
+        WINOGRAD(multiply_panel)(m, v, 0, panel, at_most(TILE_ROWS, tiles - t), summed, width, 0, ahead);
     }
 }
 
 void WINOGRAD(multiply)(float *m, const float *v, const float *u, int64_t tiles, int64_t summed, int64_t written,
                         int64_t p0, int64_t p1, dirac__calls *calls)
 {
+    const int64_t blocks = (tiles + TILE_ROWS - 1) / TILE_ROWS;
     for (int64_t p = p0; p < p1; p++) {
+        const int64_t width = panel_width(written, p), lines = (4 * width / LINE + blocks - 1) / blocks;
         const float *panel = u + p * PANEL * summed;
-        dirac__calls ahead = {.at = {panel + AHEAD}, .end = {panel + AHEAD}, .count = 1};
-        WINOGRAD(multiply_panel)(m + p * PANEL * tiles, v, TILE_ROWS * summed, panel, tiles, summed,
-                                 panel_width(written, p), 0, calls != NULL ? calls : &ahead);
+        if (calls != NULL) {
+            multiply_calling(m + p * PANEL * tiles, v, panel, tiles, summed, width, calls);
+        } else {
+            const dirac__stream next = {panel + summed * width, summed / 4 * lines * LINE, lines};
+            WINOGRAD(multiply_panel)(m + p * PANEL * tiles, v, TILE_ROWS * summed, panel, tiles, summed, width, 0, next);
+        }
     }
 }
