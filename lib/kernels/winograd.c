@@ -164,6 +164,7 @@ static dirac__calls calls_of(const product_job *job, int64_t block, int64_t t0, 
     return calls;
 }
 
+/* Weights that the caches cannot hold, or that serve this lane once, are what is called for, not pixels. */
 static void run_block(void *argument, int64_t block, int32_t lane)
 {
     const product_job *job = argument;
@@ -173,13 +174,13 @@ static void run_block(void *argument, int64_t block, int32_t lane)
     const int64_t m_stride = WINOGRAD(products_size)(count, job->written) / WINOGRAD_POINTS;
     float *v = job->scratch + (int64_t)lane * room(job->cut.most, job->summed, job->written);
     float *m = v + WINOGRAD(inputs_size)(count, job->summed);
-    const int32_t large = large_weights(job->summed, job->written);
+    const int32_t streamed = large_weights(job->summed, job->written) || job->cut.blocks <= dirac__team_lanes(job->team);
     dirac__calls calls = calls_of(job, block, t0, count);
     WINOGRAD(inputs)(v, &order, 0, job->x, job->activation, job->zero, job->summed, &job->tiling, t0, count);
     for (int64_t e = 0; e < WINOGRAD_POINTS; e++) {
         WINOGRAD(multiply)(m + e * m_stride, v + e * order.point,
                            job->filters->packed + e * matrix_stride(job->summed, job->written), count, job->summed,
-                           job->written, 0, panel_count(job->written), large ? NULL : &calls);
+                           job->written, 0, panel_count(job->written), streamed ? NULL : &calls);
     }
     const dirac__products products = {m, m_stride, count, 0};
     write_outputs(&job->out, &job->tiling, &products, t0, count, block);
