@@ -152,7 +152,7 @@ suite_valgrind() {
 suite_coverage() {
     need $packages gcovr
     say "coverage"
-    build coverage -Dbuildtype=debug -Doptimization=1 -Db_ndebug=true -Db_coverage=true -Dexamples=false \
+    build coverage -Dbuildtype=debug -Doptimization=0 -Db_ndebug=true -Db_coverage=true -Dexamples=false \
         -Dc_args=-fprofile-update=atomic
     find "$builds/coverage" -name '*.gcda' -exec rm {} +
     # shellcheck disable=SC2046

@@ -9,7 +9,7 @@
  * 6e-6 in single places with Winograd. Batch norm keeps the size of what is passed on, so such errors of L layers add
  * up like a random walk, sqrt(L) 5e-7: 3e-6 for 34 layers, 5e-6 for 100. Asked for is 1e-5.
  *
- * Beyond 100 layers without skip connections, how far a rounding in the first layers grows on its way depends on what
+ * From 100 layers on without skip connections, how far a rounding in the first layers grows on its way depends on what
  * the net has learnt. The net itself tells: four times all its parameters and statistics are moved by at most one unit in the last
  * place, as the fold's rounding moves them. Where a few layers decide, a deviation is a normal number times the growth; five
  * times the root mean square of these 20 (4 changes, 5 images) is passed by one of five others once in some hundred nets.
@@ -50,7 +50,7 @@ static double squares_of(const floats *a, const floats *b, int64_t n)
 
 static double bound_of(dirac_net *net, const floats *images, int32_t depth)
 {
-    if (depth <= 100)
+    if (depth < 100)
         return 1e-5;
     const int64_t n = (int64_t)(images->count / image_floats(net));
     floats outputs = outputs_of(net, images, n);
