@@ -23,6 +23,16 @@ typedef struct outcome {
     float *weight, *gradient;
 } outcome;
 
+/* Filters of different sizes, where the form has such. */
+static void vary(dirac_net *net, const char *name)
+{
+    float values[HIDDEN];
+    for (int i = 0; i < HIDDEN; i++)
+        values[i] = 0.5f + (float)i / HIDDEN;
+    const int32_t status = dirac_net_tensor_write(net, name, values, HIDDEN);
+    assert_true(status == DIRAC_OK || status == DIRAC_ERR_NOT_FOUND);
+}
+
 static outcome train(int32_t threads, int32_t blas, int32_t form)
 {
     outcome out = {malloc(IN * HIDDEN * sizeof(float)), malloc(IN * HIDDEN * sizeof(float))};
@@ -48,6 +58,8 @@ static outcome train(int32_t threads, int32_t blas, int32_t form)
     dirac_node_set_int(node, "form", form);
     dirac_net_output(net, dirac_net_linear(net, dirac_net_relu(net, node), OUT));
     OK(dirac_net_build(net));
+    vary(net, "linear.alpha");
+    vary(net, "linear.beta");
     OK(dirac_session_create(&session, net, DIRAC_TRAIN));
     OK(dirac_session_set_batch(session, BATCH));
     OK(dirac_session_prepare(session));
