@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The thread rules: who gets DIRAC_ERR_BUSY when, equal bits from parallel sessions, publishing a folded copy while
  * another thread serves, a host's runner, contexts side by side, and what a forked child may do. */
+#define _GNU_SOURCE /* gettid */
 #include <stdatomic.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -9,6 +10,8 @@
 #include "support/counting_memory.h"
 #include "support/gate.h"
 #include "support/nets.h"
+#include "support/other_threads.h"
+#include "support/sanitizers.h"
 
 static dirac_context *new_context(int32_t threads)
 {
@@ -510,9 +513,8 @@ static int in_child(dirac_context *context, dirac_net *net, dirac_session *s, di
 static void test_fork(void **state)
 {
     (void)state;
-#ifdef __SANITIZE_THREAD__
-    skip(); /* ThreadSanitizer allows no threads after a fork */
-#endif
+    if (THREAD_SANITIZER)
+        skip(); /* it allows no threads after a fork */
     static counting memory;
     dirac_context *context;
     ok(dirac_context_create_with_allocator(&context, counting_allocate, counting_release, &memory));
@@ -533,6 +535,7 @@ static void test_fork(void **state)
     ok(dirac_batches_set_size(batches, 4));
     ok(dirac_batches_set_prefetch(batches, 2));
     ok(dirac_batches_next(batches, &samples, &y, &n)); /* and the thread that makes batches */
+    wait_until_other_threads_sleep();
     fflush(NULL);
     const pid_t child = fork();
     assert_true(child >= 0);

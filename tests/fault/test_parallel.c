@@ -13,6 +13,8 @@
 #include <unistd.h>
 
 #include "support/nets.h"
+#include "support/other_threads.h"
+#include "support/sanitizers.h"
 
 enum { WORKERS = 3, BATCH = 4, CLASSES = 5 };
 static const int32_t labels[BATCH] = {1, 0, 4, 2};
@@ -44,42 +46,56 @@ static int32_t make_net(dirac_net **out, dirac_context *context)
     return dirac_net_build(*out);
 }
 
-static int32_t train_step(dirac_session *s, dirac_sgd *sgd, float *loss)
+typedef struct trainee {
+    dirac_context *context; /* of two threads */
+    dirac_net *net;
+    dirac_session *session;
+    dirac_sgd *sgd;
+} trainee;
+
+static int32_t begin(trainee *t)
 {
-    int32_t status = dirac_session_forward(s, images.at, BATCH);
+    *t = (trainee){NULL};
+    int32_t status = dirac_context_create(&t->context);
     if (status == DIRAC_OK)
-        status = dirac_session_cross_entropy(s, labels, loss);
+        status = dirac_context_set_threads(t->context, 2);
     if (status == DIRAC_OK)
-        status = dirac_session_backward(s);
-    return status != DIRAC_OK ? status : dirac_sgd_step(sgd, s);
+        status = make_net(&t->net, t->context);
+    if (status == DIRAC_OK)
+        status = dirac_session_create(&t->session, t->net, DIRAC_TRAIN);
+    if (status == DIRAC_OK)
+        status = dirac_session_set_batch(t->session, BATCH);
+    if (status == DIRAC_OK)
+        status = dirac_session_prepare(t->session);
+    return status != DIRAC_OK ? status : dirac_sgd_create(&t->sgd, t->net);
 }
 
-/* A life: context of two threads, net, two steps, everything destroyed. *loss is that of the second step. */
+static int32_t train_step(trainee *t, float *loss)
+{
+    int32_t status = dirac_session_forward(t->session, images.at, BATCH);
+    if (status == DIRAC_OK)
+        status = dirac_session_cross_entropy(t->session, labels, loss);
+    if (status == DIRAC_OK)
+        status = dirac_session_backward(t->session);
+    return status != DIRAC_OK ? status : dirac_sgd_step(t->sgd, t->session);
+}
+
+static void end(trainee *t)
+{
+    dirac_sgd_destroy(t->sgd);
+    dirac_session_destroy(t->session);
+    dirac_net_destroy(t->net);
+    dirac_context_destroy(t->context);
+}
+
+/* A life: everything made, two steps, everything destroyed. *loss is that of the second step. */
 static int32_t live(float *loss)
 {
-    dirac_context *context = NULL;
-    dirac_net *net = NULL;
-    dirac_session *s = NULL;
-    dirac_sgd *sgd = NULL;
-    int32_t status = dirac_context_create(&context);
-    if (status == DIRAC_OK)
-        status = dirac_context_set_threads(context, 2);
-    if (status == DIRAC_OK)
-        status = make_net(&net, context);
-    if (status == DIRAC_OK)
-        status = dirac_session_create(&s, net, DIRAC_TRAIN);
-    if (status == DIRAC_OK)
-        status = dirac_session_set_batch(s, BATCH);
-    if (status == DIRAC_OK)
-        status = dirac_session_prepare(s);
-    if (status == DIRAC_OK)
-        status = dirac_sgd_create(&sgd, net);
+    trainee t;
+    int32_t status = begin(&t);
     for (int i = 0; i < 2 && status == DIRAC_OK; i++)
-        status = train_step(s, sgd, loss);
-    dirac_sgd_destroy(sgd);
-    dirac_session_destroy(s);
-    dirac_net_destroy(net);
-    dirac_context_destroy(context);
+        status = train_step(&t, loss);
+    end(&t);
     return status;
 }
 
@@ -90,6 +106,7 @@ typedef struct worker {
     float want;
     int failures, lives;
     atomic_int *stop; /* NULL: `lives` times */
+    pthread_barrier_t *begun; /* of one that trains on */
 } worker;
 
 static void *live_on(void *argument)
@@ -103,11 +120,11 @@ static void *live_on(void *argument)
     return NULL;
 }
 
-static void start(worker *workers, float want, int lives, atomic_int *stop)
+static void start(worker *workers, void *(*run)(void *), worker as)
 {
     for (int i = 0; i < WORKERS; i++) {
-        workers[i] = (worker){.want = want, .lives = lives, .stop = stop};
-        assert_int_equal(pthread_create(&workers[i].thread, NULL, live_on, &workers[i]), 0);
+        workers[i] = as;
+        assert_int_equal(pthread_create(&workers[i].thread, NULL, run, &workers[i]), 0);
     }
 }
 
@@ -125,7 +142,7 @@ static void test_contexts_come_and_go(void **state)
     float want;
     worker workers[WORKERS];
     ok(live(&want));
-    start(workers, want, 5, NULL);
+    start(workers, live_on, (worker){.want = want, .lives = 5});
     finish(workers);
 }
 
@@ -181,24 +198,19 @@ static void test_servers(void **state)
     (void)state;
     shop s = {.mutex = PTHREAD_MUTEX_INITIALIZER};
     server servers[WORKERS];
-    dirac_context *context;
-    dirac_net *net, *folded;
-    dirac_sgd *sgd;
+    dirac_net *folded;
+    trainee t;
     float loss;
-    ok(dirac_context_create(&context));
-    ok(dirac_context_set_threads(context, 2));
-    ok(make_net(&net, context));
-    ok(dirac_sgd_create(&sgd, net));
-    ok(dirac_net_fold(&folded, net));
-    dirac_session *train = open_session(net, DIRAC_TRAIN, BATCH);
+    ok(begin(&t));
+    ok(dirac_net_fold(&folded, t.net));
     for (int i = 0; i < WORKERS; i++) {
         servers[i] = (server){.shop = &s, .session = open_session(folded, DIRAC_INFER, BATCH)};
         assert_int_equal(pthread_create(&servers[i].thread, NULL, serve, &servers[i]), 0);
     }
     dirac_net_destroy(folded);
     for (int i = 0; i < 10; i++) {
-        ok(train_step(train, sgd, &loss));
-        publish(&s, net);
+        ok(train_step(&t, &loss));
+        publish(&s, t.net);
         nanosleep(&(struct timespec){0, 2000000}, NULL);
     }
     pthread_mutex_lock(&s.mutex);
@@ -211,48 +223,88 @@ static void test_servers(void **state)
         dirac_session_destroy(servers[i].session);
     }
     dirac_net_destroy(s.net);
-    dirac_session_destroy(train);
-    dirac_sgd_destroy(sgd);
-    dirac_net_destroy(net);
-    dirac_context_destroy(context);
+    end(&t);
 }
 
 /* ---- fork ---- */
 
-/* The child lives a life of its own, whatever the parent's threads were doing. */
-static void fork_once(float want)
+/* The child lives a life of its own, whatever the parent's threads were doing. Returns how it ended: 0, well. */
+static int fork_once(float want)
 {
     int status = -1;
     fflush(NULL);
     const pid_t child = fork();
-    assert_true(child >= 0);
     if (child == 0) {
         float loss = -1;
         alarm(120); /* a child that hangs is a failure, not a wait */
         const int32_t lived = live(&loss);
         _exit(lived != DIRAC_OK ? 1 : memcmp(&loss, &want, sizeof loss) != 0 ? 2 : 0);
     }
-    assert_int_equal(waitpid(child, &status, 0), child);
-    assert_true(WIFEXITED(status));
-    assert_int_equal(WEXITSTATUS(status), 0);
+    return child > 0 && waitpid(child, &status, 0) == child ? status : -1;
 }
 
+/* Five children, one after the other, beside the workers. Returns how the first that failed ended, or 0. */
+static int fork_beside(worker *workers, float want, atomic_int *stop)
+{
+    int ended = 0;
+    for (int i = 0; i < 5 && ended == 0; i++)
+        ended = fork_once(want);
+    atomic_store(stop, 1);
+    finish(workers);
+    return ended;
+}
+
+/* One life, of steps that go on until the stop. Waits for the others after the first, which starts the context's thread. */
+static void *train_on(void *argument)
+{
+    worker *w = argument;
+    trainee t;
+    float loss;
+    int32_t status = begin(&t);
+    if (status == DIRAC_OK)
+        status = train_step(&t, &loss);
+    pthread_barrier_wait(w->begun);
+    while (status == DIRAC_OK && !atomic_load(w->stop))
+        status = train_step(&t, &loss);
+    w->failures = status != DIRAC_OK;
+    end(&t);
+    return NULL;
+}
+
+/* Nothing of the library is alive; then sessions train on three threads, each with one of its context. */
 static void test_fork(void **state)
 {
     (void)state;
-#ifdef __SANITIZE_THREAD__
-    skip(); /* ThreadSanitizer allows no threads after a fork */
-#endif
+    if (THREAD_SANITIZER)
+        skip(); /* it allows no threads after a fork */
+    float want;
+    worker workers[WORKERS];
+    pthread_barrier_t begun;
+    atomic_int stop = 0;
+    ok(live(&want));
+    assert_int_equal(fork_once(want), 0);
+    pthread_barrier_init(&begun, NULL, WORKERS + 1);
+    start(workers, train_on, (worker){.stop = &stop, .begun = &begun});
+    wait_until_other_threads_sleep(); /* all threads have started; from here on they allocate nothing */
+    pthread_barrier_wait(&begun);
+    assert_int_equal(fork_beside(workers, want, &stop), 0);
+    pthread_barrier_destroy(&begun);
+}
+
+/* In the middle of everything: threads that make, train and destroy. */
+static void test_fork_beside_lives(void **state)
+{
+    (void)state;
+    if (THREAD_SANITIZER)
+        skip();
+    if (ADDRESS_SANITIZER)
+        skip(); /* its allocator's own locks stay locked in a child whose parent was just allocating on another thread */
     float want;
     worker workers[WORKERS];
     atomic_int stop = 0;
     ok(live(&want));
-    fork_once(want); /* nothing of the library is alive */
-    start(workers, want, 0, &stop);
-    for (int i = 0; i < 5; i++)
-        fork_once(want); /* in the middle of everything */
-    atomic_store(&stop, 1);
-    finish(workers);
+    start(workers, live_on, (worker){.want = want, .stop = &stop});
+    assert_int_equal(fork_beside(workers, want, &stop), 0);
 }
 
 /* ---- a host that uses OpenBLAS itself ---- */
@@ -307,6 +359,7 @@ static void test_openblas_of_the_host(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_contexts_come_and_go), cmocka_unit_test(test_servers),
-                                       cmocka_unit_test(test_fork), cmocka_unit_test(test_openblas_of_the_host)};
+                                       cmocka_unit_test(test_fork), cmocka_unit_test(test_fork_beside_lives),
+                                       cmocka_unit_test(test_openblas_of_the_host)};
     return cmocka_run_group_tests(tests, make_images, drop_images);
 }

@@ -21,8 +21,9 @@
 #include <dirac/dirac.h>
 
 #include "support/counting_memory.h"
+#include "support/sanitizers.h"
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#if ADDRESS_SANITIZER || THREAD_SANITIZER
 #define CHECK_RESIDENT 0 /* they keep freed memory on purpose */
 #else
 #define CHECK_RESIDENT 1

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* The same stream comes whatever is prefetched, sought or retried; and what the prefetching thread may and may not do. */
-#define _POSIX_C_SOURCE 200809L
+#define _GNU_SOURCE
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "data/batches.h"
+#include "support/other_threads.h"
 #include "support/streams.h"
 
 static void test_same_stream_with_prefetch(void **state)
@@ -200,7 +201,7 @@ static void test_destroy_in_a_child(void **state)
     assert_int_equal(next_n(batches), 1);
     while (atomic_load(&source.calls) < 3)
         rest(1);
-    rest(10); /* then the thread has made what it may, and waits on its condition variable */
+    wait_until_other_threads_sleep(); /* then the thread has made what it may, and waits on its condition variable */
     pid_t child = fork();
     if (child == 0) {
         alarm(20);

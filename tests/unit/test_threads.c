@@ -19,20 +19,11 @@
 #include <dirac/status.h>
 
 #include "base/threads.h"
+#include "support/other_threads.h"
 #include "support/probe_memory.h"
+#include "support/sanitizers.h"
 
 #define MOST_TASKS 5000
-
-#if defined(__SANITIZE_THREAD__)
-#define UNDER_THREAD_SANITIZER 1
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define UNDER_THREAD_SANITIZER 1
-#endif
-#endif
-#ifndef UNDER_THREAD_SANITIZER
-#define UNDER_THREAD_SANITIZER 0
-#endif
 
 struct counts {
     atomic_int done[MOST_TASKS];
@@ -104,7 +95,7 @@ static void many_small_jobs(void **state)
     static struct counts counts;
     (void)state;
     for (int l = 0; l < 3; l++) {
-        enum { JOBS = UNDER_THREAD_SANITIZER ? 10000 : 100000 };
+        enum { JOBS = THREAD_SANITIZER ? 10000 : 100000 };
         int64_t want = 0, done = 0;
         dirac__team *team = dirac__team_create(&dirac__default_memory, lanes[l], NULL, NULL);
         memset(&counts, 0, sizeof counts);
@@ -426,15 +417,15 @@ static int run_in_child(dirac__team *parents, bool started)
 static void forked_children_can_destroy_and_start_anew(void **state)
 {
     (void)state;
-    if (UNDER_THREAD_SANITIZER)
+    if (THREAD_SANITIZER)
         skip(); /* it ends a child that starts threads when its parent had several */
     dirac__team *team = dirac__team_create(&dirac__default_memory, 4, NULL, NULL);
     for (int i = 0; i < 6; i++) {
         int status = -1;
-        if (i > 0) /* the first child is older than the workers; the others' parents have busy and sleeping ones by turns */
+        if (i > 0) /* the first child is older than the workers; the others' parents have sleeping and busy ones by turns */
             check_run(team, 100);
-        if (i % 2 == 0)
-            nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
+        if (i % 2 == 1) /* the first time they have just been started */
+            wait_until_other_threads_sleep();
         pid_t child = fork();
         assert_true(child >= 0);
         if (child == 0) {
