@@ -1,8 +1,8 @@
 #!/bin/sh
-# SPDX-License-Identifier: MIT All quick runs of the paper, the most important ones first; the same command again goes
-# on where it was stopped. Usage: all.sh BUILD DATA [OPTION]...      BUILD is a build directory; DATA, like
-# images:data/cifar10, and further options
-#                                           (--threads 2, --budget full) are handed to every program
+# SPDX-License-Identifier: MIT
+# All quick runs of the paper, the most important ones first; the same command again goes on where it was stopped.
+# Usage: all.sh BUILD DATA [OPTION]...      BUILD is a build directory; DATA, like images:data/cifar10, and further
+#                                           options (--threads 2, --budget full) are handed to every program
 set -eu
 [ $# -ge 2 ] || { sed -n '4,5p' "$0"; exit 2; }
 paper=$1/examples/paper

@@ -1,7 +1,8 @@
 #!/bin/sh
-# SPDX-License-Identifier: MIT The programs of examples/paper on a small tree of images: a sweep that is stopped and
-# gone on with writes the logs of one that never stopped, and finished runs are skipped. Usage: paper.sh EXAMPLES
-# MAKE_IMAGES
+# SPDX-License-Identifier: MIT
+# The programs of examples/paper on a small tree of images: a sweep that is stopped and gone on with writes the logs of
+# one that never stopped, and finished runs are skipped.
+# Usage: paper.sh EXAMPLES MAKE_IMAGES
 set -eu
 paper=$(realpath "$1")/paper
 sources=$(realpath "$(dirname "$0")/../..")
