@@ -110,7 +110,7 @@ static void test_size_limit(void **state)
 static void test_small_disk(void **state)
 {
     (void)state;
-    if (unshare(CLONE_NEWNS) != 0 || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 || /* ends with us */
+    if (unshare(CLONE_NEWNS) != 0 || mount("none", "/", "none", MS_REC | MS_PRIVATE, NULL) != 0 || /* ends with us */
         mount("none", folder, "tmpfs", 0, "size=64k") != 0) {
         print_message("file systems may not be mounted here: left out\n");
         skip();
@@ -118,13 +118,13 @@ static void test_small_disk(void **state)
     for (int as_checkpoint = 0; as_checkpoint < 2; as_checkpoint++) {
         ok(save(as_checkpoint)); /* one fits, two do not */
         expect_failure(as_checkpoint, "No space left on device");
-        assert_int_equal(mount("none", folder, NULL, MS_REMOUNT | MS_RDONLY, "size=64k"), 0);
+        assert_int_equal(mount("none", folder, "none", MS_REMOUNT | MS_RDONLY, "size=64k"), 0);
         expect_failure(as_checkpoint, "Read-only file system");
-        assert_int_equal(mount("none", folder, NULL, MS_REMOUNT, "size=256k"), 0);
+        assert_int_equal(mount("none", folder, "none", MS_REMOUNT, "size=256k"), 0);
         ok(save(as_checkpoint)); /* room again */
         ok(load(as_checkpoint));
         assert_int_equal(unlink(path), 0);
-        assert_int_equal(mount("none", folder, NULL, MS_REMOUNT, "size=64k"), 0);
+        assert_int_equal(mount("none", folder, "none", MS_REMOUNT, "size=64k"), 0);
     }
     assert_int_equal(umount(folder), 0);
 }

@@ -55,7 +55,7 @@ typedef struct trainee {
 
 static int32_t begin(trainee *t)
 {
-    *t = (trainee){NULL};
+    *t = (trainee){.context = NULL};
     int32_t status = dirac_context_create(&t->context);
     if (status == DIRAC_OK)
         status = dirac_context_set_threads(t->context, 2);
