@@ -107,7 +107,8 @@ DIRAC_API int32_t dirac_session_prepare(dirac_session *session);
  * dirac_session_commit_statistics()) and uses the next draw of dropout. In an inference session the logits of an image
  * do not depend on the other images or on n. (Sessions of different batch may use different algorithms, unless strict:
  * docs/numerics.md.)
- * @param input (n, C, spatial...) of the net's only input. @param n 1 to the batch.
+ * @param input (n, C, spatial...) of the net's only input: so many floats are read, and a shorter array cannot be seen.
+ * @param n 1 to the batch.
  * Errors: ARGUMENT (n out of range, several inputs), STATE (not prepared), SHAPE (batch norm in training with one value
  * a channel), CALLBACK, BUSY. Threads: caller, reader. Since 0.1.
  */

@@ -54,7 +54,8 @@ DIRAC_API int32_t dirac_sgd_set_nesterov(dirac_sgd *sgd, int32_t nesterov);
  */
 DIRAC_API int32_t dirac_sgd_set_weight_decay(dirac_sgd *sgd, float decay);
 /**
- * Weight decay of the parameters whose names match, in place of the rule above; later calls win.
+ * Weight decay of the parameters whose names match, in place of the rule above; later calls win. The weights of batch
+ * norms too are called "weight": "*.weight" makes them decay, which the rule does not.
  * @param pattern a name, or a name with '*' for any text. @param decay finite, >= 0.
  * Errors: ARGUMENT, NOT_FOUND (nothing matches). Threads: one. Since 0.1.
  */
@@ -102,7 +103,8 @@ DIRAC_API int32_t dirac_sgd_steps(const dirac_sgd *sgd, int64_t *steps);
 
 /**
  * One step: from the session's gradients updates parameters and momentum, commits the pending running statistics, and
- * clears the gradients. All or nothing: if a gradient or statistic is NaN or infinite nothing is changed.
+ * clears the gradients. All or nothing: if a gradient or statistic is NaN or infinite nothing is changed, and the
+ * gradients stay until dirac_session_clear_gradients() forgets them.
  * @param session a training session on the same net.
  * Errors: ARGUMENT (another net), STATE (no backward since the last step or clear; Nesterov without momentum; a
  * parameter that was not trainable when the session was prepared), NOT_FINITE (a gradient, a statistic or the rate of

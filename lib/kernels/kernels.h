@@ -189,12 +189,6 @@ typedef struct dirac__kernels {
     void (*average_pool)(float *y, const float *x, const dirac__pooling *, dirac__team *);
     void (*average_pool_backward)(float *dx, const float *dy, const dirac__pooling *, dirac__team *);
 
-    /* ---- filters (update.c), within a task ---- */
-    /* <a, b>, the sum in double. */
-    double (*inner)(const float *a, const float *b, int64_t count);
-    /* y += s a - t b, which is worked out in double. */
-    void (*add_difference)(float *y, double s, const float *a, double t, const float *b, int64_t count);
-
     /* ---- optimizer (update.c): the formulas of include/dirac/sgd.h. first: v = d instead of momentum v + d.
      * scale multiplies g first (clipping). ---- */
     void (*sgd_update)(float *p, float *v, const float *g, size_t count, float rate, float momentum, float decay,

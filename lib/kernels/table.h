@@ -41,8 +41,6 @@
     X(average_pool)           \
     X(average_pool_backward)  \
     X(sgd_update)             \
-    X(inner)                  \
-    X(add_difference)         \
     X(squares_scratch)        \
     X(squares)
 

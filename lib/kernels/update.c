@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Parameters and their gradients. What weight forms need of each filter; the sum of squares that clipping and the check
- * for finite gradients need; and the optimizer's arithmetic (include/dirac/sgd.h):
+ * The optimizer's arithmetic (include/dirac/sgd.h), and the sum of squares that clipping and the check for finite
+ * gradients need:
  *
  *     d = scale g + decay p      v = d at first, then momentum v + d      p = p - rate v, or p - rate (d + momentum v)
  */
@@ -10,34 +10,8 @@
 #include "kernels/parallel.h"
 #include "kernels/table.h"
 
-/* Sums that run side by side: enough to fill vector registers, and the same number for all variants. */
+/* Sums that run side by side within a block: enough to fill vector registers, and the same number for all variants. */
 enum { PARTIAL = 16 };
-
-/* ---- filters ---- */
-
-double KERNEL(inner)(const float *a, const float *b, int64_t count)
-{
-    double partial[PARTIAL] = {0}, sum = 0;
-    int64_t i = 0;
-
-    for (; i + PARTIAL <= count; i += PARTIAL)
-        for (int64_t j = 0; j < PARTIAL; j++)
-            partial[j] += (double)a[i + j] * (double)b[i + j];
-    for (int64_t j = 0; i + j < count; j++)
-        partial[j] += (double)a[i + j] * (double)b[i + j];
-    for (int64_t j = 0; j < PARTIAL; j++)
-        sum += partial[j];
-    return sum;
-}
-
-void KERNEL(add_difference)(float *y, double s, const float *a, double t, const float *b, int64_t count)
-{
-    DIRAC__INDEPENDENT
-    for (int64_t i = 0; i < count; i++)
-        y[i] += (float)(s * (double)a[i] - t * (double)b[i]);
-}
-
-/* ---- the optimizer ---- */
 
 typedef struct update {
     float *p, *v;
@@ -115,9 +89,18 @@ static void square_blocks(const void *job, int64_t first, int64_t last)
     const squaring *s = job;
 
     for (int64_t block = first; block < last; block++) {
-        const int64_t i = block * DIRAC__TASK_FLOATS, left = s->count - i;
+        int64_t i = block * DIRAC__TASK_FLOATS;
+        int64_t end = s->count - i < DIRAC__TASK_FLOATS ? s->count : i + DIRAC__TASK_FLOATS;
+        double partial[PARTIAL] = {0}, sum = 0;
 
-        s->sums[block] = KERNEL(inner)(s->g + i, s->g + i, left < DIRAC__TASK_FLOATS ? left : DIRAC__TASK_FLOATS);
+        for (; i + PARTIAL <= end; i += PARTIAL)
+            for (int64_t j = 0; j < PARTIAL; j++)
+                partial[j] += (double)s->g[i + j] * (double)s->g[i + j];
+        for (int64_t j = 0; i + j < end; j++)
+            partial[j] += (double)s->g[i + j] * (double)s->g[i + j];
+        for (int64_t j = 0; j < PARTIAL; j++)
+            sum += partial[j];
+        s->sums[block] = sum;
     }
 }
 

@@ -14,12 +14,14 @@
 
 #include <dirac/net.h>
 
-enum { TASK_FLOATS = 16384 }; /* weights that one task reads */
+enum {
+    PARTIAL = 8,        /* sums that run side by side, to fill vector registers in a fixed order */
+    TASK_FLOATS = 16384 /* weights that one task reads */
+};
 
 static const double least_norm = 1e-12;
 
 typedef struct form_job {
-    const dirac__kernels *kernels; /* of steps */
     int32_t form;
     float *scale, *delta; /* coefficients */
     double *norm;
@@ -53,24 +55,27 @@ static int64_t delta_place(const dirac__weight_shape *shape, int64_t o)
     return input < shape->ci ? input * shape->taps + shape->centre : -1;
 }
 
-/* |W[o]|, once in a while. */
+/* <a, b> */
+static double inner(const float *a, const float *b, int64_t count)
+{
+    double partial[PARTIAL] = {0}, sum = 0;
+    int64_t i = 0;
+
+    for (; i + PARTIAL <= count; i += PARTIAL)
+        for (int64_t j = 0; j < PARTIAL; j++)
+            partial[j] += (double)a[i + j] * (double)b[i + j];
+    for (int64_t j = 0; i + j < count; j++)
+        partial[j] += (double)a[i + j] * (double)b[i + j];
+    for (int64_t j = 0; j < PARTIAL; j++)
+        sum += partial[j];
+    return sum;
+}
+
 static double filter_norm(const form_job *job, int64_t o)
 {
     int64_t size = filter_size(job->shape);
-    const float *w = job->w + o * size;
-    double sum = 0;
 
-    for (int64_t i = 0; i < size; i++)
-        sum += (double)w[i] * (double)w[i];
-    return sqrt(sum);
-}
-
-/* |W[o]|, at every step. */
-static double step_norm(const form_job *job, int64_t o)
-{
-    int64_t size = filter_size(job->shape);
-
-    return sqrt(job->kernels->inner(job->w + o * size, job->w + o * size, size));
+    return sqrt(inner(job->w + o * size, job->w + o * size, size));
 }
 
 /* max(norm, 1e-12), and NaN stays */
@@ -115,7 +120,7 @@ static void filter_coefficients(void *argument, int64_t o, int32_t lane)
     job->scale[o] = 1;
     job->delta[o] = (float)filter_delta(job, o);
     if (job->form == DIRAC_FORM_NORMALIZED_DELTA) {
-        double norm = step_norm(job, o);
+        double norm = filter_norm(job, o);
 
         if (job->norm)
             job->norm[o] = norm;
@@ -123,12 +128,11 @@ static void filter_coefficients(void *argument, int64_t o, int32_t lane)
     }
 }
 
-void dirac__form_coefficients(const dirac__kernels *kernels, int32_t form, float *scale, float *delta, double *norm,
+void dirac__form_coefficients(int32_t form, float *scale, float *delta, double *norm,
                               const float *w, const float *alpha, const float *beta,
                               const dirac__weight_shape *shape, dirac__team *team)
 {
-    form_job job = {.kernels = kernels,
-                    .form = form,
+    form_job job = {.form = form,
                     .scale = scale,
                     .delta = delta,
                     .norm = norm,
@@ -179,16 +183,18 @@ static void normalized_backward(const form_job *job, int64_t o)
 {
     int64_t size = filter_size(job->shape);
     const float *w = job->w + o * size, *g = job->g + o * size;
-    double norm = job->norm ? job->norm[o] : step_norm(job, o);
-    double dot = job->kernels->inner(g, w, size) / divisor(norm);
+    double norm = job->norm ? job->norm[o] : filter_norm(job, o);
+    double dot = inner(g, w, size) / divisor(norm);
 
     if (job->dbeta)
         job->dbeta[o] += (float)dot;
     if (job->dw) {
+        float *dw = job->dw + o * size;
         double scale = (double)job->beta[o] / divisor(norm);
         double along = norm < least_norm ? 0 : scale * dot / norm;
 
-        job->kernels->add_difference(job->dw + o * size, scale, g, along, w, size);
+        for (int64_t i = 0; i < size; i++)
+            dw[i] += (float)(scale * (double)g[i] - along * (double)w[i]);
     }
 }
 
@@ -202,16 +208,16 @@ static void filter_backward(void *argument, int64_t o, int32_t lane)
         job->dalpha[o] += job->g[o * size + place];
     if (job->form == DIRAC_FORM_NORMALIZED_DELTA)
         normalized_backward(job, o);
-    else if (job->dw)
-        job->kernels->add(job->dw + o * size, job->dw + o * size, job->g + o * size, (size_t)size, NULL);
+    else
+        for (int64_t i = o * size; job->dw && i < (o + 1) * size; i++)
+            job->dw[i] += job->g[i];
 }
 
-void dirac__form_backward(const dirac__kernels *kernels, int32_t form, float *dw, float *dalpha, float *dbeta,
-                          const float *g, const float *w, const double *norm, const float *beta,
-                          const dirac__weight_shape *shape, dirac__team *team)
+void dirac__form_backward(int32_t form, float *dw, float *dalpha, float *dbeta, const float *g,
+                          const float *w, const double *norm, const float *beta, const dirac__weight_shape *shape,
+                          dirac__team *team)
 {
-    form_job job = {.kernels = kernels,
-                    .form = form,
+    form_job job = {.form = form,
                     .dw = dw,
                     .dalpha = dirac__form_has_alpha(form) ? dalpha : NULL,
                     .dbeta = dbeta,

@@ -188,7 +188,7 @@ dirac__coefficients dirac__weights_coefficients(const dirac__pass *pass, const d
 {
     const dirac__coefficients c = cut_coefficients(w, at);
     if (c.scale != NULL)
-        dirac__form_coefficients(pass->kernels, w->form, c.scale, c.delta, c.norm, pass->parameters[0],
+        dirac__form_coefficients(w->form, c.scale, c.delta, c.norm, pass->parameters[0],
                                  w->alpha >= 0 ? pass->parameters[w->alpha] : NULL,
                                  w->beta >= 0 ? pass->parameters[w->beta] : NULL, &w->shape, pass->team);
     return c;
@@ -272,7 +272,7 @@ bool dirac__weights_trained(const dirac__pass *pass, const dirac__weights *w)
 
 void dirac__weights_collect(const dirac__pass *pass, const dirac__weights *w, const float *g, const double *norm)
 {
-    dirac__form_backward(pass->kernels, w->form, gradient(pass, 0), gradient(pass, w->alpha),
+    dirac__form_backward(w->form, gradient(pass, 0), gradient(pass, w->alpha),
                          gradient(pass, w->beta), g, pass->parameters[0], norm,
                          w->beta >= 0 ? pass->parameters[w->beta] : NULL, &w->shape, pass->team);
 }

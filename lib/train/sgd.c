@@ -91,7 +91,8 @@ static int32_t inspect_gradient(const dirac_sgd *sgd, const dirac_session *sessi
                                                       net->context->team);
     if (!isfinite(sum))
         return dirac__fail(DIRAC_ERR_NOT_FINITE,
-                           "the gradient of \"%s\" is not finite; parameters and momentum are as before", tensor->name);
+                           "the gradient of \"%s\" is not finite; parameters and momentum are as before; before going on, "
+                           "call dirac_session_clear_gradients()", tensor->name);
     if (!(dirac__scheduled_rate(sgd, sgd->steps) * (double)sgd->rules[i].factor <= (double)FLT_MAX))
         return dirac__fail(DIRAC_ERR_NOT_FINITE, "the learning rate of \"%s\" is not finite", tensor->name);
     *squares += sum;

@@ -239,8 +239,9 @@ static void halfway_texts_go_to_even(void **state)
     enum { ROOM = 1200 };
     static char text[ROOM];
     (void)state;
-    if (LDBL_MANT_DIG < 54)
-        skip();
+    volatile long double exact = 1;
+    if ((exact + 0x1p-53L) - 1 != 0x1p-53L)
+        skip(); /* no middle in it: here, or under Valgrind, long double is computed in double */
     for (uint64_t i = 0; i < 400; i++) {
         uint64_t bits = random_word(i) >> (i % 4 == 0 ? 12 : 1); /* every fourth subnormal */
         double low = from_bits(bits), high = from_bits(bits + 1);

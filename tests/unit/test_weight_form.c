@@ -13,11 +13,8 @@
 
 #include <dirac/net.h>
 
-#include "base/cpu.h"
 #include "layers/weight_form.h"
 #include "support/compare.h"
-
-static const dirac__kernels *kernels; /* under test */
 
 static const int32_t forms[] = {DIRAC_FORM_PLAIN, DIRAC_FORM_DELTA, DIRAC_FORM_NORMALIZED_DELTA,
                                 DIRAC_FORM_FIXED_DELTA};
@@ -108,7 +105,7 @@ static void check_weights(const layer *l, int32_t form, dirac__team *team)
     double *filter = new_doubles((size_t)l->size), *norm = new_doubles((size_t)l->filters);
 
     norm[0] = -1;
-    dirac__form_coefficients(kernels, form, l->scale, l->delta, norm, l->w, l->alpha, l->beta, &l->shape,
+    dirac__form_coefficients(form, l->scale, l->delta, norm, l->w, l->alpha, l->beta, &l->shape,
                              team);
     if (form != DIRAC_FORM_NORMALIZED_DELTA)
         assert_true(norm[0] == -1);
@@ -203,12 +200,12 @@ static void check_optional(const layer *l, int32_t form, const gradients *full, 
 {
     gradients d = gradients_make(l);
 
-    dirac__form_backward(kernels, form, NULL, NULL, NULL, l->g, l->w, NULL, l->beta, &l->shape, team);
-    dirac__form_backward(kernels, form, d.dw, NULL, NULL, l->g, l->w, NULL, l->beta, &l->shape, team);
+    dirac__form_backward(form, NULL, NULL, NULL, l->g, l->w, NULL, l->beta, &l->shape, team);
+    dirac__form_backward(form, d.dw, NULL, NULL, l->g, l->w, NULL, l->beta, &l->shape, team);
     check_bits("dw alone", d.dw, full->dw, d.count);
-    dirac__form_backward(kernels, form, NULL, d.dalpha, NULL, l->g, l->w, NULL, l->beta, &l->shape, team);
+    dirac__form_backward(form, NULL, d.dalpha, NULL, l->g, l->w, NULL, l->beta, &l->shape, team);
     check_bits("dalpha alone", d.dalpha, full->dalpha, d.filters);
-    dirac__form_backward(kernels, form, NULL, NULL, d.dbeta, l->g, l->w, NULL, l->beta, &l->shape, team);
+    dirac__form_backward(form, NULL, NULL, d.dbeta, l->g, l->w, NULL, l->beta, &l->shape, team);
     check_bits("dbeta alone", d.dbeta, full->dbeta, d.filters);
     gradients_free(&d);
 }
@@ -223,7 +220,7 @@ static void check_layer(const layer *l, int32_t form)
 
         assert_non_null(team);
         check_weights(l, form, team);
-        dirac__form_backward(kernels, form, d.dw, d.dalpha, d.dbeta, l->g, l->w, NULL, l->beta, &l->shape, team);
+        dirac__form_backward(form, d.dw, d.dalpha, d.dbeta, l->g, l->w, NULL, l->beta, &l->shape, team);
         if (lanes == 1) {
             check_gradients(l, form, &before, &d);
             check_optional(l, form, &d, team);
@@ -277,15 +274,15 @@ static void test_by_hand(void **state)
     double norm, filter[2];
 
     (void)state;
-    dirac__form_coefficients(kernels, DIRAC_FORM_NORMALIZED_DELTA, &scale, &delta, &norm, w, &alpha, &beta,
+    dirac__form_coefficients(DIRAC_FORM_NORMALIZED_DELTA, &scale, &delta, &norm, w, &alpha, &beta,
                              &shape, NULL);
     assert_true(scale == 2 && delta == 2 && norm == 5);
-    dirac__form_coefficients(kernels, DIRAC_FORM_FIXED_DELTA, &scale, &delta, NULL, w, NULL, NULL, &shape,
+    dirac__form_coefficients(DIRAC_FORM_FIXED_DELTA, &scale, &delta, NULL, w, NULL, NULL, &shape,
                              NULL);
     assert_true(scale == 1 && delta == 1);
     dirac__form_filter(DIRAC_FORM_NORMALIZED_DELTA, filter, 0, w, &alpha, &beta, &shape);
     assert_true(filter[0] == 8 && filter[1] == 8);
-    dirac__form_backward(kernels, DIRAC_FORM_NORMALIZED_DELTA, dw, &dalpha, &dbeta, g, w, NULL, &beta, &shape,
+    dirac__form_backward(DIRAC_FORM_NORMALIZED_DELTA, dw, &dalpha, &dbeta, g, w, NULL, &beta, &shape,
                          NULL);
     assert_true(dalpha == 1 && dbeta == 2.2f);
     assert_true(fabs((double)dw[0] + 0.64) < 1e-7 && fabs((double)dw[1] - 0.48) < 1e-7);
@@ -299,7 +296,7 @@ static void test_nan(void **state)
     float scale, delta;
 
     (void)state;
-    dirac__form_coefficients(kernels, DIRAC_FORM_NORMALIZED_DELTA, &scale, &delta, NULL, w, &alpha, &beta,
+    dirac__form_coefficients(DIRAC_FORM_NORMALIZED_DELTA, &scale, &delta, NULL, w, &alpha, &beta,
                              &shape, NULL);
     assert_true(isnan(scale));
 }
@@ -322,12 +319,6 @@ int main(void)
         cmocka_unit_test(test_by_hand),    cmocka_unit_test(test_nan),
         cmocka_unit_test(test_parameters),
     };
-    int failed = 0;
 
-    for (size_t t = 0; dirac__kernel_tables[t]; t++) {
-        kernels = dirac__kernel_tables[t];
-        if (dirac__cpu_runs(kernels->name))
-            failed += cmocka_run_group_tests_name(kernels->name, tests, NULL, NULL);
-    }
-    return failed;
+    return cmocka_run_group_tests(tests, NULL, NULL);
 }
