@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Manual pages (mdoc) from Doxygen's XML of the public headers: one page a header, and for each function a page that
-points to it. Doxygen's own manual pages are one file a function without the fields, so they are not used.
+"""Manual pages (mdoc) from Doxygen's XML of the public headers: one page a header, and a short one for each function.
+Doxygen's own manual pages lack the fields, so they are not used.
 
     man.py XML VERSION OUTPUT      writes OUTPUT/dirac.3, OUTPUT/dirac_net.3, OUTPUT/dirac_net_fold.3, ...
 """
@@ -20,7 +20,7 @@ DATE = "November 26, 2026"
 PAGES = ["dirac", "dirac_version", "dirac_status", "dirac_context", "dirac_net", "dirac_session", "dirac_sgd",
          "dirac_data", "dirac_file", "dirac_models", "dirac_layer"]
 RETURNS = """\
-Functions of type int32_t that list errors return DIRAC_OK (0) or one of these codes, a negative number.
+%s, a negative number.
 Then \\fBdirac_error_message\\fP() on the same thread tells what is wrong, and unless the function says otherwise nothing has
 changed.
 """
@@ -45,6 +45,11 @@ def inline(element):
             inner = " "
         parts.append(inner + escape(child.tail or ""))
     return "".join(parts)
+
+
+def plain(element):
+    """A sentence without markup and full stop."""
+    return " ".join("".join(element.itertext()).split()).rstrip(".")
 
 
 def lines_of(text):
@@ -125,6 +130,7 @@ def argument(text):
 
 
 def prototype(member):
+    """The type and the name with arguments, as arguments of Ft and Fn."""
     kind = "".join(member.find("type").itertext())
     arguments = []
     for param in member.findall("param"):
@@ -135,7 +141,11 @@ def prototype(member):
             arguments.append(kind_of.replace("(*", "(*%s" % name, 1) + (param.findtext("array") or ""))
         else:
             arguments.append((kind_of + " " + name).replace("* ", "*"))
-    return ".It Ft %s Fn %s %s" % (argument(kind.strip()), member.findtext("name"), " ".join(map(argument, arguments)))
+    return argument(kind.strip()), "%s %s" % (member.findtext("name"), " ".join(map(argument, arguments)))
+
+
+def synopsis(members):
+    return [line for member in members for line in (".Ft " + prototype(member)[0], ".Fn " + prototype(member)[1])]
 
 
 def fields(member):
@@ -152,12 +162,19 @@ def fields(member):
     return [".Bl -tag -width 9n -compact"] + out + [".El"] if out else []
 
 
-def function(member):
+def stands_in_for(member):
+    """The function of a brief "As other() ...", with which the rest stands; else None."""
+    found = re.match(r"As (\w+)\(\)", plain(member.find("briefdescription")))
+    return found.group(1) if found else None
+
+
+def describe(member):
     brief = render(member.find("briefdescription"))
-    out = [prototype(member)] + brief
-    if brief and brief[0].startswith("As \\fB"):
-        return out  # the rest stands with that function
-    return out + render(member.find("detaileddescription")) + fields(member)
+    return brief if stands_in_for(member) else brief + render(member.find("detaileddescription")) + fields(member)
+
+
+def function(member):
+    return [".It Ft %s Fn %s" % prototype(member)] + describe(member)
 
 
 # ---- types and constants ----
@@ -190,26 +207,42 @@ def page_name(header):
     return "dirac" if stem == "dirac" else "dirac_" + stem
 
 
-def head(name, header, brief, version):
+def head(name, header, brief, version, members):
+    """Up to the synopsis, which ends with the functions or, on a page without, with how to compile."""
     return [".\\\" Made from %s by Doxygen and man.py. SPDX-License-Identifier: MIT" % header,
             ".Dd " + DATE,
             ".Dt %s 3" % name.upper(), ".Os libdirac %s" % version, ".Sh NAME", ".Nm " + name,
-            ".Nd " + escape(brief), ".Sh SYNOPSIS", ".In dirac/%s" % header, ".Pp",
-            ".Dl cc \\-std=c11 file.c $(pkg\\-config \\-\\-cflags \\-\\-libs dirac)"]
+            ".Nd " + escape(brief), ".Sh SYNOPSIS", ".In dirac/%s" % header] + synopsis(members) + [
+            ".Pp", ".Dl cc \\-std=c11 file.c $(pkg\\-config \\-\\-cflags \\-\\-libs dirac)"]
 
 
-def see_also(name):
-    others = sorted(other for other in PAGES if other != name)
+def see_also(others):
+    others = sorted(others)
     return [".Sh SEE ALSO"] + [".Xr %s 3 ," % other for other in others[:-1]] + [".Xr %s 3" % others[-1]]
 
 
+def function_page(member, group, header, version):
+    """One function's page; what is common to its group stands on the group's."""
+    name, like = member.findtext("name"), stands_in_for(member)
+    brief = re.split(r"[:;](?: |$)", plain(member.find("briefdescription")))[0]
+    out = head(name, header, brief, version, [member]) + [".Sh DESCRIPTION"] + describe(member)
+    if any(plain(title) == "Errors" for title in member.iter("title")) and "int32_t" in prototype(member)[0]:
+        out += [".Sh RETURN VALUES"] + lines_of(RETURNS % "DIRAC_OK (0) or one of the codes above")
+    return out + see_also([group, "dirac"] + ([like] if like else []))
+
+
+def write(output, name, lines):
+    with open(os.path.join(output, name + ".3"), "w", encoding="utf-8") as file:
+        file.write("\n".join(lines) + "\n")
+
+
 def page(root, version):
+    """The page of a header, its name, and its functions."""
     compound = root.find("compounddef")
     header = compound.findtext("compoundname")
     name = page_name(header)
-    brief = " ".join("".join(compound.find("briefdescription").itertext()).split()).rstrip(".")
-    out = head(name, header, brief, version) + [".Sh DESCRIPTION"] + render(compound.find("detaileddescription"))
-    types, constants, calls, names = [], [], [], []
+    brief = plain(compound.find("briefdescription"))
+    types, constants, calls, functions = [], [], [], []
     for section in compound.findall("sectiondef"):
         members = section.findall("memberdef")
         own = [m for m in members if m.get("kind") == "function"]
@@ -218,34 +251,37 @@ def page(root, version):
             calls += [".Ss " + escape(title), ".Bl -tag -width Ds"]
             for member in own:
                 calls += function(member)
-                names.append(member.findtext("name"))
+            functions += own
             calls.append(".El")
         for member in members:
             if member.get("kind") == "enum":
                 constants += enumeration(member)
             elif member.get("kind") in ("typedef", "define"):
                 types += declaration(member)
+    out = head(name, header, brief, version, functions) + [".Sh DESCRIPTION"]
+    out += render(compound.find("detaileddescription"))
     if types:
         out += [".Sh TYPES", ".Bl -tag -width Ds"] + types + [".El"]
     if constants:
         out += [".Sh CONSTANTS"] + constants[1:]
     if calls:
-        out += [".Sh FUNCTIONS"] + calls + [".Sh RETURN VALUES"] + lines_of(RETURNS)
-    return name, names, out + see_also(name)
+        out += [".Sh FUNCTIONS"] + calls + [".Sh RETURN VALUES"] + lines_of(
+            RETURNS % "Functions of type int32_t that list errors return DIRAC_OK (0) or one of these codes")
+    return name, functions, out + see_also(other for other in PAGES if other != name)
 
 
 def main():
     xml, version, output = sys.argv[1:4]
     os.makedirs(output, exist_ok=True)
     for path in sorted(glob.glob(os.path.join(xml, "*_8h.xml"))):
-        name, names, lines = page(ElementTree.parse(path).getroot(), version)
+        root = ElementTree.parse(path).getroot()
+        name, functions, lines = page(root, version)
         if name not in PAGES:
             sys.exit("%s has no page in PAGES" % name)
-        with open(os.path.join(output, name + ".3"), "w", encoding="utf-8") as file:
-            file.write("\n".join(lines) + "\n")
-        for alias in names:
-            with open(os.path.join(output, alias + ".3"), "w", encoding="utf-8") as file:
-                file.write(".so man3/%s.3\n" % name)
+        write(output, name, lines)
+        for member in functions:
+            write(output, member.findtext("name"),
+                  function_page(member, name, root.find("compounddef").findtext("compoundname"), version))
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@
 
 static const char about[] = "Section 3.4: trains ResNet-28 with I + W (eq. 8) from W of many sizes.\n";
 
-enum { QUICK_EPOCHS = 8, MOST_RUNS = 96 };
+enum { QUICK_EPOCHS = 5, MOST_RUNS = 96 };
 
 static paper_run runs[MOST_RUNS];
 static int32_t count;

@@ -5,6 +5,7 @@
 
 #include "api/check.h"
 #include "api/session.h"
+#include "base/number.h"
 #include "train/loss.h"
 
 static int32_t leave(dirac_session *session, int32_t status)
@@ -15,12 +16,18 @@ static int32_t leave(dirac_session *session, int32_t status)
 
 /* ---- loss ---- */
 
+static int32_t fail_number(const char *what, double value, const char *rule)
+{
+    char text[DIRAC__NUMBER_CAPACITY];
+    return dirac__fail(DIRAC_ERR_ARGUMENT, "%s is %s, %s", what, dirac__format_number(text, value, 9), rule);
+}
+
 int32_t dirac_session_set_label_smoothing(dirac_session *session, float epsilon)
 {
     DIRAC__HOLD_FLOATS();
     CHECK_HANDLE(session);
     if (!(epsilon >= 0 && epsilon <= 1))
-        return dirac__fail(DIRAC_ERR_ARGUMENT, "label smoothing must lie between 0 and 1");
+        return fail_number("the label smoothing", (double)epsilon, "must lie between 0 and 1");
     session->smoothing = epsilon;
     return DIRAC_OK;
 }
@@ -159,7 +166,7 @@ static int32_t check_backward(const dirac_session *s)
     if (s->mode != DIRAC_TRAIN)
         return dirac__fail(DIRAC_ERR_STATE, "backward needs a training session");
     if (!s->forward_done)
-        return dirac__fail(DIRAC_ERR_STATE, "there was no forward since the last backward");
+        return dirac__fail(DIRAC_ERR_STATE, "there was no forward since the last backward; call dirac_session_forward() first");
     for (size_t i = 0; i < s->net->n_outputs; i++)
         given = given || s->given[i];
     if (!given)

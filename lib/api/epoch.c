@@ -43,6 +43,17 @@ static int32_t check_samples(const dirac_session *session, const dirac_batches *
                        dirac__shape_text(are, &samples), dirac__shape_text(wanted, input));
 }
 
+/* Before the loss looks at them, which knows their place in the batch alone. */
+static int32_t check_labels(const dirac_session *session, const dirac_batches *batches, const int32_t *labels, int64_t n)
+{
+    const int64_t classes = session->net->outputs[0]->shape.c;
+    for (int64_t i = 0; i < n; i++)
+        if (labels[i] < 0 || labels[i] >= classes)
+            return dirac__fail(DIRAC_ERR_ARGUMENT, "the label of image %lld of the data set is %d, legal are 0 to %lld",
+                               (long long)dirac__batches_index(batches, i), labels[i], (long long)classes - 1);
+    return DIRAC_OK;
+}
+
 /* One batch; `sgd` NULL: without learning. */
 static int32_t one_batch(dirac_sgd *sgd, dirac_session *session, const float *samples, const int32_t *labels, int64_t n,
                          sums *total)
@@ -74,6 +85,7 @@ static int32_t run_epoch(dirac_sgd *sgd, dirac_session *session, dirac_batches *
         CHECK(dirac_batches_next(batches, &samples, &labels, &n));
         if (n == 0)
             return DIRAC_OK;
+        CHECK(check_labels(session, batches, labels, n));
         CHECK(one_batch(sgd, session, samples, labels, n, total));
         CHECK(dirac_batches_position(batches, &epoch, &batch));
         CHECK(dirac__progress_report(progress, "the epoch", (uint64_t)batch, (uint64_t)per_epoch));

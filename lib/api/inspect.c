@@ -63,9 +63,11 @@ int32_t dirac_net_compare(dirac_net *net, dirac_net *folded, const float *input,
 {
     DIRAC__HOLD_FLOATS();
     dirac_session *a = NULL, *b = NULL;
+    CHECK_HANDLE(net);
+    CHECK_HANDLE(folded);
+    CHECK_HANDLE(input);
     CHECK(dirac__check_built(net, __func__));
     CHECK(dirac__check_built(folded, __func__));
-    CHECK_HANDLE(input);
     if (net->n_outputs != folded->n_outputs)
         return dirac__fail(DIRAC_ERR_SHAPE, "the nets have %zu and %zu outputs", net->n_outputs, folded->n_outputs);
     int32_t status = dirac_session_create(&a, net, DIRAC_INFER);

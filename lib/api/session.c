@@ -196,6 +196,8 @@ int32_t dirac_session_forward_inputs(dirac_session *session, const float *const 
 int32_t dirac_session_forward(dirac_session *session, const float *input, int64_t n)
 {
     DIRAC__HOLD_FLOATS();
+    CHECK_HANDLE(session);
+    CHECK_HANDLE(input);
     return dirac_session_forward_inputs(session, &input, 1, n);
 }
 
@@ -204,7 +206,8 @@ int32_t dirac__check_forwarded(const dirac_session *s, const char *function)
     if (s == NULL)
         return dirac__fail(DIRAC_ERR_ARGUMENT, "%s: the session is NULL", function);
     if (s->n == 0)
-        return dirac__fail(DIRAC_ERR_STATE, "%s: there was no forward", function);
+        return dirac__fail(DIRAC_ERR_STATE, "%s: there was no forward; call dirac_session_forward() first",
+                           function);
     return DIRAC_OK;
 }
 

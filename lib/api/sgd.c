@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "api/check.h"
+#include "base/number.h"
 #include "train/sgd.h"
 
 int32_t dirac_sgd_create(dirac_sgd **out, dirac_net *net)
@@ -25,7 +26,9 @@ static int32_t check_range(float value, double least, double below, const char *
 {
     if (isfinite(value) && (double)value >= least && (double)value < below)
         return DIRAC_OK;
-    return dirac__fail(DIRAC_ERR_ARGUMENT, "the %s must be finite, at least 0%s", what, below <= 1 ? " and below 1" : "");
+    char text[DIRAC__NUMBER_CAPACITY];
+    return dirac__fail(DIRAC_ERR_ARGUMENT, "the %s is %s, must be finite, at least 0%s", what,
+                       dirac__format_number(text, (double)value, 9), below <= 1 ? " and below 1" : "");
 }
 
 int32_t dirac_sgd_set_learning_rate(dirac_sgd *sgd, float rate)
@@ -87,7 +90,7 @@ static int32_t set_rule(dirac_sgd *sgd, const char *pattern, float value, bool i
         else
             sgd->rules[i].factor = value;
     }
-    return found ? DIRAC_OK : dirac__fail(DIRAC_ERR_NOT_FOUND, "no parameter matches \"%s\"", pattern);
+    return found ? DIRAC_OK : dirac__fail_no_match(sgd->net, pattern);
 }
 
 int32_t dirac_sgd_set_parameter_decay(dirac_sgd *sgd, const char *pattern, float decay)

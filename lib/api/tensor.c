@@ -107,7 +107,5 @@ int32_t dirac_net_set_trainable(dirac_net *net, const char *pattern, int32_t tra
         }
     }
     dirac__net_end_write(net, false);
-    if (!found)
-        return dirac__fail(DIRAC_ERR_NOT_FOUND, "no parameter matches \"%s\"", pattern);
-    return DIRAC_OK;
+    return found ? DIRAC_OK : dirac__fail_no_match(net, pattern);
 }

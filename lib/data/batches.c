@@ -163,10 +163,16 @@ int32_t dirac__batches_next(dirac_batches *batches, const float **samples, const
     if (status != DIRAC_OK)
         return status;
     batches->position.batch++;
+    batches->given = batch;
     *samples = batch->samples;
     *labels = batch->labels;
     *n = batch->n;
     return DIRAC_OK;
+}
+
+int64_t dirac__batches_index(const dirac_batches *batches, int64_t i)
+{
+    return batches->given->indices[i];
 }
 
 static void go(dirac_batches *batches, const dirac__place *place)

@@ -24,6 +24,7 @@ struct dirac_batches {
     bool fixed;         /* next was called: options are fixed and one of the two below exists */
     dirac__batch batch; /* without prefetching */
     dirac__prefetch *prefetch;
+    const dirac__batch *given; /* by the last next; valid until the one after it */
     dirac__place position; /* seed and next batch; batch = batches an epoch: its end is next */
 };
 
@@ -41,6 +42,8 @@ int32_t dirac__batches_normalize(dirac_batches *batches, const float *mean, cons
 int64_t dirac__batches_per_epoch(const dirac_batches *batches);
 int32_t dirac__batches_next(dirac_batches *batches, const float **samples, const int32_t **labels,
                             int64_t *n);
+/* Which sample of the data set is sample i of the batch that was given last. */
+int64_t dirac__batches_index(const dirac_batches *batches, int64_t i);
 /* Errors: ARGUMENT. */
 int32_t dirac__batches_seek(dirac_batches *batches, int64_t epoch, int64_t batch);
 

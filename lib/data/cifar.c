@@ -148,7 +148,7 @@ static int32_t find_child(struct load *load, const char *first)
     status = load_path(load, first);
     if (status != DIRAC_OK || !dirac__file_missing(load->path.data))
         return status;
-    return dirac__fail(DIRAC_ERR_IO, "cannot open %s/%s: there is no such file, nor %s",
+    return dirac__fail(DIRAC_ERR_IO, "cannot open \"%s/%s\": there is no such file, nor \"%s\"",
                        load->directory, first, load->path.data);
 }
 

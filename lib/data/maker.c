@@ -50,12 +50,13 @@ int32_t dirac__batch_allocate(const dirac__maker *maker, dirac__batch *batch)
 {
     int64_t count = maker->dataset->count;
     size_t n = (size_t)(maker->size < count ? maker->size : count), values = 0;
-    *batch = (dirac__batch){NULL, NULL, 0};
+    *batch = (dirac__batch){0};
     if (dirac__multiply(n, maker->dataset->length, &values)) {
         batch->samples = dirac__alloc_zero(memory_of(maker), values, sizeof *batch->samples);
         batch->labels = dirac__alloc_zero(memory_of(maker), n, sizeof *batch->labels);
+        batch->indices = dirac__alloc_zero(memory_of(maker), n, sizeof *batch->indices);
     }
-    if (batch->samples && batch->labels)
+    if (batch->samples && batch->labels && batch->indices)
         return DIRAC_OK;
     dirac__batch_free(maker, batch);
     return dirac__fail_memory("batch");
@@ -65,7 +66,8 @@ void dirac__batch_free(const dirac__maker *maker, dirac__batch *batch)
 {
     dirac__free(memory_of(maker), batch->samples);
     dirac__free(memory_of(maker), batch->labels);
-    *batch = (dirac__batch){NULL, NULL, 0};
+    dirac__free(memory_of(maker), batch->indices);
+    *batch = (dirac__batch){0};
 }
 
 static void renew_order(dirac__maker *maker, const dirac__place *place)
@@ -107,6 +109,7 @@ int32_t dirac__maker_make(dirac__maker *maker, const dirac__place *place, dirac_
     batch->n = n;
     for (int64_t i = 0; i < n; i++) {
         int64_t index = maker->order ? maker->order[first + i] : first + i;
+        batch->indices[i] = index;
         float *out = batch->samples + (size_t)i * maker->dataset->length;
         int32_t status = make_sample(maker, &random, index, out, batch->labels + i);
         if (status != DIRAC_OK)

@@ -19,6 +19,7 @@ typedef struct dirac__place {
 typedef struct dirac__batch {
     float *samples;  /* (n, C, spatial...) */
     int32_t *labels; /* (n) */
+    int64_t *indices; /* (n): which sample of the data set each is */
     int64_t n;
 } dirac__batch;
 

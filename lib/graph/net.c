@@ -197,6 +197,14 @@ int32_t dirac__node_rename(dirac_node *node, const char *name)
     return DIRAC_OK;
 }
 
+int32_t dirac__fail_no_match(const dirac_net *net, const char *pattern)
+{
+    const char *example = net->n_tensors > 0 ? net->tensors[0].name : "conv.weight";
+    return dirac__fail(DIRAC_ERR_NOT_FOUND,
+                       "no parameter matches \"%s\"; whole names are compared, like \"%s\", and * stands for any text",
+                       pattern, example);
+}
+
 bool dirac__matches(const char *pattern, const char *name)
 {
     const char *star = NULL, *retry = NULL;

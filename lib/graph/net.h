@@ -109,6 +109,8 @@ int32_t dirac__net_put_note(dirac_net *net, const char *key, const char *value);
 dirac__note *dirac__net_find_note(const dirac_net *net, const char *key);
 /* "a*b" matches with '*' for any text. */
 bool dirac__matches(const char *pattern, const char *name);
+/* Fails with NOT_FOUND: no name of a parameter matched. */
+int32_t dirac__fail_no_match(const dirac_net *net, const char *pattern);
 
 /* ---- users.c: one writer or many readers, never waiting; DIRAC_ERR_BUSY ---- */
 

@@ -19,13 +19,13 @@ static int32_t fail_errno(const char *what, const char *path, int error)
     char text[128];
     if (strerror_r(error, text, sizeof text) != 0)
         text[0] = '\0';
-    return dirac__fail(DIRAC_ERR_IO, "cannot %s %s: %s (errno %d)", what, path, text, error);
+    return dirac__fail(DIRAC_ERR_IO, "cannot %s \"%s\": %s (errno %d)", what, path, text, error);
 }
 
 static int32_t check_regular(const struct stat *info, const char *path)
 {
     if (!S_ISREG(info->st_mode) || info->st_size < 0)
-        return dirac__fail(DIRAC_ERR_IO, "cannot read %s: it is not a regular file", path);
+        return dirac__fail(DIRAC_ERR_IO, "cannot read \"%s\": it is not a regular file", path);
     return DIRAC_OK;
 }
 
@@ -70,7 +70,8 @@ static int32_t read_all(int file, const char *path, unsigned char *data, size_t 
         if (got == 0 && left == 0)
             return DIRAC_OK;
         if (got == 0 || left == 0)
-            return dirac__fail(DIRAC_ERR_IO, "cannot read %s: it changed while it was read", path);
+            return dirac__fail(DIRAC_ERR_IO, "cannot read \"%s\": it changed while it was read",
+                               path);
         done += (size_t)got;
         int32_t status = dirac__progress_report(progress, path, done, size);
         if (status != DIRAC_OK)

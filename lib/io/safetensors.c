@@ -119,6 +119,33 @@ static const char *find_digits(const dirac__safetensors *file, const char *digit
     return NULL;
 }
 
+/* How many bytes of data the header tells of; what is malformed counts nothing. */
+static uint64_t announced_data(const dirac__safetensors *file)
+{
+    int64_t most = 0;
+    for (size_t i = 0; i < dirac__json_count(file->header); i++) {
+        int64_t end = 0;
+        const dirac__json *offsets = dirac__json_member(dirac__json_item(file->header, i), "data_offsets");
+        if (dirac__json_integer(dirac__json_item(offsets, 1), &end) && end > most) {
+            most = end;
+        }
+    }
+    return (uint64_t)most;
+}
+
+/* The checksum does not match. A file that lost its end is the usual reason, and has another remedy than a damaged one. */
+static int32_t fail_checksum(const dirac__safetensors *file, const char *computed, const char *stored)
+{
+    const uint64_t wanted = announced_data(file);
+    if (wanted > file->data_size) {
+        return dirac__fail(DIRAC_ERR_FORMAT, "\"%s\" is cut off: it has %zu bytes, its header tells of %" PRIu64,
+                           file->name, file->size, (uint64_t)(file->size - file->data_size) + wanted);
+    }
+    return dirac__fail(DIRAC_ERR_FORMAT,
+                       "\"%s\": the checksum %s of its contents does not match the stored %s: the file is damaged",
+                       file->name, computed, stored);
+}
+
 static int32_t verify_checksum(const dirac__safetensors *file, const char *checksum)
 {
     const size_t prefix = sizeof DIRAC__CHECKSUM_PREFIX - 1;
@@ -144,10 +171,7 @@ static int32_t verify_checksum(const dirac__safetensors *file, const char *check
     dirac__checksum_add(&sum, file->bytes + behind, file->size - behind);
     dirac__checksum_digits(&sum, digits);
     if (memcmp(digits, place, DIRAC__CHECKSUM_DIGITS) != 0) {
-        return dirac__fail(
-            DIRAC_ERR_FORMAT,
-            "\"%s\": the checksum %s of its contents does not match the stored %s: the file is damaged",
-            file->name, digits, checksum + prefix);
+        return fail_checksum(file, digits, checksum + prefix);
     }
     return DIRAC_OK;
 }

@@ -54,8 +54,8 @@ static int32_t check_labels(const dirac__loss *loss)
 {
     for (int64_t n = 0; n < loss->n; n++)
         if (loss->labels[n] < 0 || loss->labels[n] >= loss->classes)
-            return dirac__fail(DIRAC_ERR_ARGUMENT, "the label of image %lld is %d, legal are 0 to %lld", (long long)n,
-                               loss->labels[n], (long long)loss->classes - 1);
+            return dirac__fail(DIRAC_ERR_ARGUMENT, "the label of image %lld of the batch is %d, legal are 0 to %lld",
+                               (long long)n, loss->labels[n], (long long)loss->classes - 1);
     return DIRAC_OK;
 }
 

@@ -477,7 +477,11 @@ static void test_training_errors(void **state)
         refused(dirac_sgd_schedule_cosine(sgd, 10, bad[i]), DIRAC_ERR_ARGUMENT);
         refused(dirac_sgd_schedule_warmup(sgd, 10, bad[i]), DIRAC_ERR_ARGUMENT);
     }
+    message_has("is inf, must be finite");
     refused(dirac_sgd_set_momentum(sgd, 1), DIRAC_ERR_ARGUMENT);
+    message_has("momentum is 1, must be finite, at least 0 and below 1");
+    refused(dirac_session_set_label_smoothing(s, 1.5f), DIRAC_ERR_ARGUMENT);
+    message_has("is 1.5, must lie between 0 and 1");
     refused(dirac_sgd_schedule_drops(sgd, falling, 2, 0.1f, 0), DIRAC_ERR_ARGUMENT);
     refused(dirac_sgd_schedule_drops(sgd, negative, 1, 0.1f, 0), DIRAC_ERR_ARGUMENT);
     refused(dirac_sgd_schedule_drops(sgd, falling, 65, 0.1f, 0), DIRAC_ERR_ARGUMENT);
@@ -485,7 +489,7 @@ static void test_training_errors(void **state)
     refused(dirac_sgd_schedule_cosine(sgd, 0, 0), DIRAC_ERR_ARGUMENT);
     refused(dirac_sgd_schedule_warmup(sgd, -1, 0), DIRAC_ERR_ARGUMENT);
     refused(dirac_sgd_set_parameter_decay(sgd, "conv.*", 0), DIRAC_ERR_NOT_FOUND);
-    message_has("conv.*");
+    message_has("\"conv.*\"; whole names are compared, like \"linear.weight\", and *");
     refused(dirac_sgd_set_parameter_rate(sgd, "linear", 1), DIRAC_ERR_NOT_FOUND);
     refused(dirac_sgd_momentum_read(sgd, "linear", value, 6), DIRAC_ERR_NOT_FOUND);
     refused(dirac_sgd_momentum_read(sgd, "linear.weight", value, 5), DIRAC_ERR_SHAPE);
@@ -496,6 +500,14 @@ static void test_training_errors(void **state)
     refused(dirac_sgd_step(sgd, infer), DIRAC_ERR_STATE);
     refused(dirac_sgd_step(sgd, foreign), DIRAC_ERR_ARGUMENT);
     refused(dirac_sgd_step(sgd, s), DIRAC_ERR_STATE);
+    refused(dirac_session_cross_entropy(s, (const int32_t[]){0, 1}, NULL), DIRAC_ERR_STATE);
+    message_has("call dirac_session_forward() first");
+    refused(dirac_session_backward(s), DIRAC_ERR_STATE);
+    message_has("call dirac_session_forward() first");
+    refused(dirac_net_compare(net, NULL, x, 2, NULL, NULL, NULL), DIRAC_ERR_ARGUMENT);
+    message_has("folded is NULL");
+    refused(dirac_session_forward(s, NULL, 2), DIRAC_ERR_ARGUMENT);
+    message_has("dirac_session_forward: input is NULL");
     ok(dirac_session_forward(infer, x, 2));
     refused(dirac_session_backward(infer), DIRAC_ERR_STATE);
     refused(dirac_session_set_output_gradient(infer, 0, dy, 4), DIRAC_ERR_STATE);

@@ -198,9 +198,9 @@ static void test_refused_losses(void **state)
     dirac_session *s = make_session(net, DIRAC_TRAIN);
     ok(dirac_session_forward(s, x.at, N));
     refused(dirac_session_cross_entropy(s, high, &loss), DIRAC_ERR_ARGUMENT);
-    message_has("image 2 is 4, legal are 0 to 3");
+    message_has("image 2 of the batch is 4, legal are 0 to 3");
     refused(dirac_session_cross_entropy(s, low, &loss), DIRAC_ERR_ARGUMENT);
-    message_has("image 3 is -1");
+    message_has("image 3 of the batch is -1");
     refused(dirac_session_count_correct(s, high, &correct), DIRAC_ERR_ARGUMENT);
     assert_true(loss == 7 && correct == 7);
     refused(dirac_session_backward(s), DIRAC_ERR_STATE); /* a refused loss is none */

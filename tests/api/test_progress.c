@@ -189,12 +189,57 @@ static void test_wrong_samples(void **state)
     dirac_context_destroy(context);
 }
 
+/* Labels beyond the net's classes, one of them of the 5th image and one of the 12th. */
+static dirac_batches *mislabelled_batches(dirac_context *context, int32_t ahead)
+{
+    const uint8_t pixels[16] = {1, 2, 3};
+    dirac_dataset *set;
+    dirac_batches *batches;
+    OK(dirac_dataset_create_images(&set, context, 1, 4, 4));
+    for (int32_t i = 0; i < 16; i++) {
+        const int32_t label = i == 4 ? 9 : i == 11 ? 7 : i % 3;
+        OK(dirac_dataset_add_images(set, pixels, DIRAC_LAYOUT_PLANAR, &label, 1));
+    }
+    OK(dirac_batches_create(&batches, set));
+    OK(dirac_batches_set_size(batches, 4));
+    OK(dirac_batches_set_shuffle(batches, 1));
+    OK(dirac_batches_set_prefetch(batches, ahead));
+    dirac_dataset_destroy(set);
+    return batches;
+}
+
+/* The message names the image in the data set, wherever shuffling has put it. */
+static void test_wrong_labels(void **state)
+{
+    (void)state;
+    dirac_context *context;
+    OK(dirac_context_create(&context));
+    dirac_net *net = make_net(context, 5);
+    dirac_session *session = make_session(net, DIRAC_TRAIN);
+    dirac_sgd *sgd;
+    OK(dirac_sgd_create(&sgd, net));
+    for (uint64_t seed = 0; seed < 8; seed++) {
+        dirac_batches *batches = mislabelled_batches(context, (int32_t)seed % 3);
+        OK(dirac_batches_set_seed(batches, seed));
+        assert_int_equal(dirac_sgd_epoch(sgd, session, batches, NULL, NULL, NULL, NULL), DIRAC_ERR_ARGUMENT);
+        if (strcmp(dirac_error_message(), "the label of image 11 of the data set is 7, legal are 0 to 2") != 0)
+            assert_string_equal(dirac_error_message(), "the label of image 4 of the data set is 9, legal are 0 to 2");
+        assert_int_equal(dirac_session_evaluate(session, batches, NULL, NULL, NULL, NULL), DIRAC_ERR_ARGUMENT);
+        dirac_batches_destroy(batches);
+    }
+    dirac_sgd_destroy(sgd);
+    dirac_session_destroy(session);
+    dirac_net_destroy(net);
+    dirac_context_destroy(context);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_files),
         cmocka_unit_test(test_epoch),
         cmocka_unit_test(test_wrong_samples),
+        cmocka_unit_test(test_wrong_labels),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -359,7 +359,7 @@ static void test_idx(void **state)
         dirac_dataset_destroy(set);
     }
     assert_status(dirac_dataset_load_idx(&set, context, image_path, path("none")), DIRAC_ERR_IO);
-    assert_message("/none: ");
+    assert_message("/none\": ");
     assert_null(set);
     assert_status(dirac_dataset_load_idx(&set, context, folder, path("labels")), DIRAC_ERR_IO);
     assert_status(dirac_dataset_load_idx(&set, context, NULL, path("labels")), DIRAC_ERR_ARGUMENT);

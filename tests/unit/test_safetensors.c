@@ -704,6 +704,11 @@ static void test_truncated(void **state)
         assert_null(read);
         free(cut);
     }
+    char lengths[80];
+    snprintf(lengths, sizeof lengths, "is cut off: it has %zu bytes, its header tells of %zu", file.size - 5, file.size);
+    file.size -= 5;
+    assert_refused(&file, lengths);
+    file.size += 5;
     file.bytes[file.size++] = 0;
     assert_refused(&file, "damaged");
 }
