@@ -106,29 +106,30 @@ def figure2(found, out):
     save(figure, out, "figure2.svg")
 
 
+def sizes(found, form, init):
+    """(size of the initial weights in the blocks, accuracy) of the runs of section 3.4, sorted."""
+    start = f"identity-{form}-{init}-"
+    chosen = [(run.name.rpartition("-seed")[0], run) for run in found.values()]
+    return sorted((float(stem[len(start):]), run.accuracy) for stem, run in chosen
+                  if stem.startswith(start) and not stem.startswith(start + "all-"))
+
+
 def section34(found, out):
-    """Accuracy against the size of the initial weights."""
-    panels = (("normal", "W normal, deviation s"), ("orthogonal", "W orthogonal, gain"),
-              ("kaiming", "W Kaiming's, gain"))
-    figure, grid = plt.subplots(1, len(panels), figsize=(9, 3.2), sharey=True)
-    drawn = False
-    for axes, (init, label) in zip(grid, panels):
+    """Accuracy against the size of the initial weights; a panel for each initialiser that has runs."""
+    labels = {"normal": "W normal, deviation s", "orthogonal": "W orthogonal, gain", "kaiming": "W Kaiming's, gain"}
+    panels = [init for init in labels if any(sizes(found, form, init) for form in FORMS)]
+    if not panels:
+        return
+    figure, grid = plt.subplots(1, len(panels), figsize=(max(5.5, 3 * len(panels)), 3.2), sharey=True, squeeze=False)
+    for axes, init in zip(grid[0], panels):
         for form, (what, colour) in FORMS.items():
-            points = []
-            for run in found.values():
-                stem = run.name.rpartition("-seed")[0]
-                start = f"identity-{form}-{init}-"
-                if stem.startswith(start) and not stem.startswith(start + "all-"):
-                    points.append((float(stem[len(start):]), run.accuracy))
+            points = sizes(found, form, init)
             if points:
-                axes.plot(*zip(*sorted(points)), "o", color=colour, label=what)
-                drawn = True
-        axes.set(xlabel=label, xscale="log")
-    grid[0].set_ylabel("test accuracy, %")
-    if drawn:
-        grid[0].legend(fontsize=7)
-        save(figure, out, "section34.svg")
-    plt.close(figure)
+                axes.plot(*zip(*points), "o", color=colour, label=what)
+        axes.set(xlabel=labels[init], xscale="log")
+    grid[0][0].set_ylabel("test accuracy, %")
+    grid[0][0].legend(fontsize=7)
+    save(figure, out, "section34.svg")
 
 
 def main():
