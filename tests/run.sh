@@ -267,11 +267,12 @@ suite_packaging() {
     step "Debian packages" debian.sh "${PACKAGING:-check}"
 }
 
-# Other architectures under QEMU, s390x (big-endian) and arm64: CROSS names them, CROSS_FORM=short runs the tests that look
+# Other architectures under QEMU, s390x (big-endian), arm64 and armel (32 bits): CROSS names them, CROSS_FORM=short runs the tests that look
 # at bytes, files and kernels alone.
 suite_cross() {
-    for arch in ${CROSS:-s390x arm64}; do
-        need $packages qemu-user "libc6-dev-$arch-cross" "gcc-$(echo "$arch" | sed 's/arm64/aarch64/')-linux-gnu"
+    for arch in ${CROSS:-s390x arm64 armel}; do
+        need $packages qemu-user "libc6-dev-$arch-cross" \
+            "gcc-$(echo "$arch" | sed 's/arm64/aarch64-linux-gnu/; s/s390x/s390x-linux-gnu/; s/armel/arm-linux-gnueabi/')"
         step "$arch" cross.sh "$arch" "${CROSS_FORM:-long}"
     done
 }

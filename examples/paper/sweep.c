@@ -142,14 +142,27 @@ static void on_saving(void *user, dirac_checkpoint *checkpoint)
     write_log(w);
 }
 
+/* Of the last epoch in the log, 0 if there is none: a run may have been stopped between its last epoch and its end. */
+static double last_test_accuracy(const char *log)
+{
+    const char *const name = "\"test_accuracy\": ";
+    double last = 0;
+    for (const char *at = log; (at = strstr(at, name)) != NULL;) {
+        at += strlen(name);
+        last = strtod(at, NULL);
+    }
+    return last;
+}
+
 static void on_resumed(void *user, const dirac_checkpoint *checkpoint)
 {
     work *w = user;
     const void *text;
     size_t size;
     check(dirac_checkpoint_blob(checkpoint, "log", &text, &size), w->checkpoint);
-    if (fwrite(text, 1, size, w->log.file) != size)
+    if (fwrite(text, 1, size, w->log.file) != size || fflush(w->log.file) != 0)
         fail("out of memory");
+    w->test_accuracy = last_test_accuracy(w->text); /* ends with a zero byte once flushed */
 }
 
 /* ---- a run ---- */
@@ -251,7 +264,7 @@ void sweep_do(sweep *s, const paper_run *runs, int32_t count, const sweep_watch 
         bool done = finished(w.path);
         if (s->list)
             printf("%-40s %s\n", runs[i].name, done ? "finished" : "-");
-        else if (!done && take(&w)) {
+        else if (!done && take(&w) && !finished(w.path)) { /* asked again: another program may just have ended it */
             open_work(&w, s, &runs[i]);
             do_run(&w);
             close_work(&w);

@@ -32,33 +32,48 @@ int32_t dirac_session_set_label_smoothing(dirac_session *session, float epsilon)
     return DIRAC_OK;
 }
 
-int32_t dirac_session_set_class_weights(dirac_session *session, const float *weights, int64_t classes)
+/* Another size of the inputs may give output 0 other channels than the net's. */
+static int64_t classes_of(const dirac_session *s)
 {
-    DIRAC__HOLD_FLOATS();
-    CHECK_HANDLE(session);
+    const dirac_node *output = s->net->outputs[0];
+    return s->prepared ? s->plan.steps[output->id].out.c : output->shape.c;
+}
+
+static int32_t check_class_weights(const dirac_session *s, const float *weights, int64_t classes)
+{
+    const int64_t expected = classes_of(s);
+    if (classes != expected)
+        return dirac__fail(DIRAC_ERR_SHAPE, "%lld class weights for %lld classes", (long long)classes,
+                           (long long)expected);
+    for (int64_t c = 0; c < classes; c++)
+        if (!(isfinite(weights[c]) && weights[c] >= 0))
+            return dirac__fail(DIRAC_ERR_ARGUMENT, "the weight of class %lld is negative or not finite", (long long)c);
+    return DIRAC_OK;
+}
+
+/* Of a session that the caller has. `weights` NULL: none. */
+static int32_t set_class_weights(dirac_session *s, const float *weights, int64_t classes)
+{
     float *copy = NULL;
     if (weights != NULL) {
-        const int64_t expected = session->net->outputs[0]->shape.c;
-        if (classes != expected)
-            return dirac__fail(DIRAC_ERR_SHAPE, "%lld class weights for %lld classes", (long long)classes,
-                               (long long)expected);
-        for (int64_t c = 0; c < classes; c++)
-            if (!(isfinite(weights[c]) && weights[c] >= 0))
-                return dirac__fail(DIRAC_ERR_ARGUMENT, "the weight of class %lld is negative or not finite", (long long)c);
-        copy = dirac__alloc(session->memory, (size_t)classes * sizeof *copy);
+        CHECK(check_class_weights(s, weights, classes));
+        copy = dirac__alloc(s->memory, (size_t)classes * sizeof *copy);
         if (copy == NULL)
             return dirac__fail_memory("class weights");
         memcpy(copy, weights, (size_t)classes * sizeof *copy);
     }
-    const int32_t status = dirac__session_enter(session);
-    if (status != DIRAC_OK) {
-        dirac__free(session->memory, copy);
-        return status;
-    }
-    dirac__free(session->memory, session->class_weights);
-    session->class_weights = copy;
-    session->n_class_weights = copy == NULL ? 0 : classes;
-    return leave(session, DIRAC_OK);
+    dirac__free(s->memory, s->class_weights);
+    s->class_weights = copy;
+    s->n_class_weights = copy == NULL ? 0 : classes;
+    return DIRAC_OK;
+}
+
+int32_t dirac_session_set_class_weights(dirac_session *session, const float *weights, int64_t classes)
+{
+    DIRAC__HOLD_FLOATS();
+    CHECK_HANDLE(session);
+    CHECK(dirac__session_enter(session));
+    return leave(session, set_class_weights(session, weights, classes));
 }
 
 /* The logits of output 0 as a loss to be computed. */
@@ -70,6 +85,9 @@ static int32_t open_loss(const dirac_session *s, const char *function, dirac__lo
     if (dirac__shape_positions(&step->out) != 1)
         return dirac__fail(DIRAC_ERR_SHAPE, "%s: output 0 must be a vector of logits, its shape is %s", function,
                            dirac__shape_text(shape, &step->out));
+    if (s->class_weights != NULL && s->n_class_weights != step->out.c)
+        return dirac__fail(DIRAC_ERR_SHAPE, "%s: there are %lld class weights for %lld classes", function,
+                           (long long)s->n_class_weights, (long long)step->out.c);
     *loss = (dirac__loss){.logits = dirac__public_value(s, step), .n = s->n, .classes = step->out.c,
                           .smoothing = s->smoothing, .weights = s->class_weights};
     return DIRAC_OK;
@@ -206,8 +224,11 @@ static int32_t check_training(const dirac_session *s, const char *function)
 int32_t dirac_session_clear_gradients(dirac_session *session)
 {
     DIRAC__HOLD_FLOATS();
-    CHECK(check_training(session, __func__));
+    CHECK_HANDLE(session);
     CHECK(dirac__session_enter(session));
+    const int32_t status = check_training(session, __func__);
+    if (status != DIRAC_OK)
+        return leave(session, status);
     memset(dirac__block_at(session, session->plan.gradients), 0, session->net->n_trained * sizeof(float));
     dirac__pending_drop_spoiled(session); /* so that training goes on after a batch that a step refused */
     session->backward_done = false;

@@ -6,6 +6,7 @@
 #include "base/progress.h"
 #include "data/batches.h"
 #include "plan/session.h"
+#include "train/sgd.h"
 
 typedef struct sums {
     double loss;
@@ -21,6 +22,20 @@ static int32_t check_batch(const dirac_session *session, const dirac_batches *ba
     return dirac__fail(DIRAC_ERR_ARGUMENT,
                        "the batches have up to %lld images, the session takes %lld: see dirac_batches_set_size() and "
                        "dirac_session_set_batch()", (long long)largest, (long long)session->batch);
+}
+
+/* What every batch would be refused for; `sgd` NULL: without learning. */
+static int32_t check_training(const dirac_sgd *sgd, const dirac_session *session)
+{
+    if (!session->prepared)
+        return dirac__fail(DIRAC_ERR_STATE, "the session is not prepared; call dirac_session_prepare() first");
+    if (sgd == NULL)
+        return DIRAC_OK;
+    if (sgd->net != session->net)
+        return dirac__fail(DIRAC_ERR_ARGUMENT, "the session works on another net than the optimizer");
+    if (session->mode != DIRAC_TRAIN)
+        return dirac__fail(DIRAC_ERR_STATE, "an epoch of an optimizer needs a training session");
+    return DIRAC_OK;
 }
 
 static int32_t check_samples(const dirac_session *session, const dirac_batches *batches)
@@ -46,7 +61,7 @@ static int32_t check_samples(const dirac_session *session, const dirac_batches *
 /* Before the loss looks at them, which knows their place in the batch alone. */
 static int32_t check_labels(const dirac_session *session, const dirac_batches *batches, const int32_t *labels, int64_t n)
 {
-    const int64_t classes = session->net->outputs[0]->shape.c;
+    const int64_t classes = session->plan.steps[session->net->outputs[0]->id].out.c;
     for (int64_t i = 0; i < n; i++)
         if (labels[i] < 0 || labels[i] >= classes)
             return dirac__fail(DIRAC_ERR_ARGUMENT, "the label of image %lld of the data set is %d, legal are 0 to %lld",
@@ -77,6 +92,7 @@ static int32_t run_epoch(dirac_sgd *sgd, dirac_session *session, dirac_batches *
                          sums *total)
 {
     const int64_t per_epoch = dirac_batches_per_epoch(batches);
+    CHECK(check_training(sgd, session));
     CHECK(check_samples(session, batches));
     for (;;) {
         const float *samples;

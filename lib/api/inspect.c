@@ -20,6 +20,9 @@ static int32_t keep_pairs(const dirac_net *net, const dirac_net *folded, dirac_s
         CHECK(dirac_session_keep(a, pair));
         CHECK(dirac_session_keep(b, folded->nodes[i]));
     }
+    for (size_t i = 0; i < folded->n_outputs; i++)
+        if (!dirac__shape_equal(&net->outputs[i]->shape, &folded->outputs[i]->shape))
+            return dirac__fail(DIRAC_ERR_SHAPE, "output %zu of the two nets differs in shape", i);
     return DIRAC_OK;
 }
 

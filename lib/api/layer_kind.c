@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Public calls that make a layer kind of the host's own. */
+#include <math.h>
 #include <string.h>
 
 #include <dirac/layer.h>
@@ -85,8 +86,8 @@ static int32_t add_attribute(dirac_layer_kind *kind, const char *name, int32_t t
     if (!is_word(name) || dirac__attribute_find(&kind->kind, name) >= 0)
         return dirac__fail(DIRAC_ERR_ARGUMENT, "kind \"%s\": an attribute's name is a new word, not \"%.64s\"",
                            kind->kind.name, name == NULL ? "(NULL)" : name);
-    if (!(least <= value && value <= most))
-        return dirac__fail(DIRAC_ERR_ARGUMENT, "kind \"%s\": the default of attribute \"%s\" lies outside its range",
+    if (!(isfinite(value) && least <= value && value <= most)) /* a file holds no infinite number */
+        return dirac__fail(DIRAC_ERR_ARGUMENT, "kind \"%s\": the default of attribute \"%s\" is not finite or outside its range",
                            kind->kind.name, name);
     if (kind->kind.n_attributes == DIRAC__MAX_ATTRIBUTES)
         return dirac__fail(DIRAC_ERR_ARGUMENT, "kind \"%s\": a kind has at most %d attributes", kind->kind.name,

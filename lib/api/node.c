@@ -58,9 +58,6 @@ static int32_t check_initializer(const dirac_node *node, const char *parameter, 
     if (!isfinite(a) || !isfinite(b))
         return dirac__fail(DIRAC_ERR_ARGUMENT, "\"%s.%s\": a number of its initialiser is not finite", node->name,
                            parameter);
-    if (node->n_initializers == DIRAC__MAX_PARAMETERS)
-        return dirac__fail(DIRAC_ERR_ARGUMENT, "layer \"%s\" has %d initialisers already", node->name,
-                           node->n_initializers);
     return DIRAC_OK;
 }
 
@@ -76,6 +73,9 @@ int32_t dirac_node_set_initializer(dirac_node *node, const char *parameter, int3
         if (strcmp(node->initializers[i].parameter, parameter) == 0)
             slot = &node->initializers[i];
     if (slot == NULL) {
+        if (node->n_initializers == DIRAC__MAX_PARAMETERS)
+            return dirac__net_stick(node->net, dirac__fail(DIRAC_ERR_ARGUMENT, "layer \"%s\" has %d initialisers already",
+                                                           node->name, node->n_initializers));
         char *copy = dirac__copy_string(node->net->memory, parameter);
         if (copy == NULL)
             return dirac__net_stick(node->net, dirac__fail_memory("an initialiser"));

@@ -263,10 +263,11 @@ int32_t dirac__net_put_note(dirac_net *net, const char *key, const char *value)
 
 static int32_t check_inputs(const dirac_net *net, const dirac__kind *kind, dirac_node *const *inputs, int32_t count)
 {
+    const bool is_input = (kind->traits & DIRAC__IS_INPUT) != 0;
     if (count < 0 || count > DIRAC__MAX_INPUTS || (kind->inputs > 0 && count != kind->inputs) ||
-        (kind->inputs == 0 && count == 0 && !(kind->traits & DIRAC__IS_INPUT)))
+        (kind->inputs == 0 && (count == 0) != is_input))
         return dirac__fail(DIRAC_ERR_ARGUMENT, "a layer of kind \"%s\" reads %d values, not %d", kind->name,
-                           kind->inputs > 0 ? kind->inputs : 1, count);
+                           kind->inputs > 0 ? kind->inputs : !is_input, count);
     for (int32_t i = 0; i < count; i++) {
         if (inputs[i] == NULL)
             return dirac__fail(DIRAC_ERR_ARGUMENT, "input %d of a layer of kind \"%s\" is NULL", i, kind->name);

@@ -86,9 +86,9 @@ static int32_t check_contents(contents *file)
     for (size_t i = 0; status == DIRAC_OK && i < file->n_tensors; i++) {
         status = check_tensor(&file->tensors[i], i);
         entries[i].name = file->tensors[i].name;
-        if (status == DIRAC_OK &&
-            (!dirac__add(file->data_size, file->tensors[i].bytes, &file->data_size) ||
-             (uint64_t)file->data_size > INT64_MAX)) {
+        const bool counted = dirac__add(file->data_size, file->tensors[i].bytes, &file->data_size);
+        const uint64_t wide = file->data_size; /* size_t may have 32 bits */
+        if (status == DIRAC_OK && (!counted || wide > INT64_MAX)) {
             status = dirac__fail(DIRAC_ERR_LIMIT, "a file to write would pass 2^63 bytes");
         }
     }

@@ -302,8 +302,8 @@ static void backward_data(float *dx, const float *dy, const dirac__filters *filt
 
 static int32_t fits(const dirac__convolution *s)
 {
-    int32_t can = s->groups == 1 && s->in[0] == 1 && s->kernel[0] == 1 && s->ci % DIRAC_LANES == 0 &&
-                  s->co % DIRAC_LANES == 0;
+    const int32_t plane = s->in[0] == 1 && s->kernel[0] == 1 && s->before[0] == 0 && s->out[0] == 1;
+    int32_t can = plane && s->groups == 1 && s->ci % DIRAC_LANES == 0 && s->co % DIRAC_LANES == 0;
     for (int d = 0; d < 3; d++) {
         can = can && s->stride[d] == 1 && s->dilation[d] == 1 && (d == 0 || (s->kernel[d] == 3 && s->before[d] <= 2));
     }

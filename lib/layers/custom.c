@@ -7,6 +7,7 @@
 #include <dirac/status.h>
 
 #include "base/fail.h"
+#include "layers/planning.h"
 
 static const struct dirac_layer_kind *kind_of(const dirac__layer *layer)
 {
@@ -50,6 +51,9 @@ int32_t dirac__custom_plan(dirac__layer_plan *plan)
     if (status != DIRAC_OK)
         return status;
     plan->out = view.out;
+    status = dirac__check_output(plan);
+    if (status != DIRAC_OK)
+        return status;
     plan->keeps_input = plan->keeps_output = true;
     if (plan->batch == 0)
         return DIRAC_OK;

@@ -153,7 +153,9 @@ int32_t dirac__weights_plan(dirac__layer_plan *plan, const dirac__weights *w)
     int32_t status = dirac__check_output(plan);
     if (status != DIRAC_OK)
         return status;
-    if (!dirac__multiply(filter, (size_t)dirac__shape_count(&plan->out), &cost) || cost > INT64_MAX)
+    const bool counted = dirac__multiply(filter, (size_t)dirac__shape_count(&plan->out), &cost);
+    const uint64_t wide = cost; /* size_t may have 32 bits */
+    if (!counted || wide > INT64_MAX)
         return dirac__fail(DIRAC_ERR_LIMIT,
                            "layer \"%s\": one image takes more than %" PRId64 " multiply-adds",
                            plan->name, INT64_MAX);

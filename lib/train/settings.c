@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The settings that a checkpoint keeps as JSON, and back. 64-bit numbers without a sign are kept as signed ones. */
+#include <float.h>
+#include <math.h>
 #include <string.h>
 
 #include <dirac/status.h>
@@ -27,11 +29,21 @@ static int64_t get_integer(const dirac__json *from, const char *name, int64_t le
     return value;
 }
 
-static float get_float(const dirac__json *value, bool *ok)
+/* At least 0 and below `below`. */
+static float get_float(const dirac__json *value, double below, bool *ok)
 {
     double number = 0;
-    *ok = *ok && dirac__json_number(value, &number) && number >= -1 && number <= 3.5e38;
-    return (float)number;
+    *ok = *ok && dirac__json_number(value, &number) && number >= 0 && number < 3.4028235e38 && number < below;
+    if (!*ok)
+        return 0;
+    return number > (double)FLT_MAX ? FLT_MAX : (float)number; /* which nine digits round up */
+}
+
+/* A parameter's own decay; -1: the optimizer's. */
+static float get_own_decay(const dirac__json *value, bool *ok)
+{
+    double number = 0;
+    return dirac__json_number(value, &number) && number == -1 ? -1.0f : get_float(value, INFINITY, ok);
 }
 
 static int32_t verdict(bool ok, const char *what)
@@ -92,15 +104,16 @@ static void read_schedule(const dirac__json *from, dirac__schedule *schedule, bo
     schedule->kind = (int32_t)get_integer(from, "schedule", DIRAC__SCHEDULE_NONE, DIRAC__SCHEDULE_COSINE, ok);
     *ok = *ok && dirac__json_count(drops) <= DIRAC__MAX_DROPS;
     for (size_t i = 0; *ok && i < dirac__json_count(drops); i++) {
-        *ok = dirac__json_integer(dirac__json_item(drops, i), &schedule->at[i]) && schedule->at[i] >= 0;
+        *ok = dirac__json_integer(dirac__json_item(drops, i), &schedule->at[i]) && schedule->at[i] >= 0 &&
+              (i == 0 || schedule->at[i] > schedule->at[i - 1]);
         schedule->n_drops++;
     }
-    schedule->factor = get_float(dirac__json_member(from, "factor"), ok);
+    schedule->factor = get_float(dirac__json_member(from, "factor"), INFINITY, ok);
     schedule->restart_momentum = get_integer(from, "restart_momentum", 0, 1, ok) != 0;
     schedule->cosine_steps = get_integer(from, "cosine_steps", 0, INT64_MAX, ok);
-    schedule->last = get_float(dirac__json_member(from, "last"), ok);
+    schedule->last = get_float(dirac__json_member(from, "last"), INFINITY, ok);
     schedule->warmup_steps = get_integer(from, "warmup_steps", 0, INT64_MAX, ok);
-    schedule->first = get_float(dirac__json_member(from, "first"), ok);
+    schedule->first = get_float(dirac__json_member(from, "first"), INFINITY, ok);
     *ok = *ok && (schedule->kind != DIRAC__SCHEDULE_COSINE || schedule->cosine_steps > 0);
 }
 
@@ -108,19 +121,19 @@ int32_t dirac__sgd_read(const dirac__json *from, dirac_sgd *settings, dirac__rul
 {
     const dirac__json *list = dirac__json_member(from, "rules");
     bool ok = true;
-    settings->steps = get_integer(from, "steps", 0, INT64_MAX, &ok);
-    settings->rate = get_float(dirac__json_member(from, "learning_rate"), &ok);
-    settings->momentum = get_float(dirac__json_member(from, "momentum"), &ok);
-    settings->decay = get_float(dirac__json_member(from, "weight_decay"), &ok);
-    settings->clip_norm = get_float(dirac__json_member(from, "clip_norm"), &ok);
+    settings->steps = get_integer(from, "steps", 0, INT64_MAX / 2, &ok); /* so that there is room to count on */
+    settings->rate = get_float(dirac__json_member(from, "learning_rate"), INFINITY, &ok);
+    settings->momentum = get_float(dirac__json_member(from, "momentum"), 1, &ok);
+    settings->decay = get_float(dirac__json_member(from, "weight_decay"), INFINITY, &ok);
+    settings->clip_norm = get_float(dirac__json_member(from, "clip_norm"), INFINITY, &ok);
     settings->nesterov = get_integer(from, "nesterov", 0, 1, &ok) != 0;
     read_schedule(from, &settings->schedule, &ok);
     ok = ok && dirac__json_count(list) == settings->net->n_tensors;
     for (size_t i = 0; ok && i < settings->net->n_tensors; i++) {
         const dirac__json *rule = dirac__json_item(list, i);
         int64_t started = 0;
-        rules[i].decay = get_float(dirac__json_item(rule, 0), &ok);
-        rules[i].factor = get_float(dirac__json_item(rule, 1), &ok);
+        rules[i].decay = get_own_decay(dirac__json_item(rule, 0), &ok);
+        rules[i].factor = get_float(dirac__json_item(rule, 1), INFINITY, &ok);
         ok = ok && dirac__json_integer(dirac__json_item(rule, 2), &started);
         rules[i].started = started != 0;
     }

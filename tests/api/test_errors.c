@@ -359,6 +359,30 @@ static void test_failing_layers(void **state)
     dirac_layer_kind_destroy(kind);
 }
 
+static int32_t huge_setup(void *user, dirac_layer *layer)
+{
+    const int64_t *dims = user;
+    return dirac_layer_set_output_shape(layer, dims, 3) != DIRAC_OK;
+}
+
+/* Legal sizes, but more elements than can be counted; at first sight 0. */
+static void test_huge_layer(void **state)
+{
+    (void)state;
+    int64_t dims[3] = {(int64_t)1 << 30, (int64_t)1 << 30, 16};
+    dirac_layer_kind *kind;
+    ok(dirac_layer_kind_create(&kind, context, "huge", 1));
+    ok(dirac_layer_kind_set_user(kind, dims, NULL));
+    ok(dirac_layer_kind_set_setup(kind, huge_setup));
+    ok(dirac_layer_kind_set_forward(kind, forward));
+    ok(dirac_layer_kind_register(kind));
+    dirac_net *net = custom_net(kind);
+    refused(dirac_net_build(net), DIRAC_ERR_LIMIT);
+    message_has("mine");
+    dirac_net_destroy(net);
+    dirac_layer_kind_destroy(kind);
+}
+
 static void test_kinds(void **state)
 {
     (void)state;
@@ -506,6 +530,13 @@ static void test_training_errors(void **state)
     message_has("call dirac_session_forward() first");
     refused(dirac_net_compare(net, NULL, x, 2, NULL, NULL, NULL), DIRAC_ERR_ARGUMENT);
     message_has("folded is NULL");
+    dirac_net *identity; /* all of its nodes are the other's, its output is not */
+    ok(dirac_net_create(&identity, context));
+    dirac_net_output(identity, dirac_net_input(identity, 3));
+    ok(dirac_net_build(identity));
+    refused(dirac_net_compare(net, identity, x, 2, NULL, NULL, NULL), DIRAC_ERR_SHAPE);
+    message_has("output 0");
+    dirac_net_destroy(identity);
     refused(dirac_session_forward(s, NULL, 2), DIRAC_ERR_ARGUMENT);
     message_has("dirac_session_forward: input is NULL");
     ok(dirac_session_forward(infer, x, 2));
@@ -546,6 +577,7 @@ int main(void)
         quiet_test(test_no_memory),
         quiet_test(test_messages_belong_to_threads),
         quiet_test(test_failing_layers),
+        quiet_test(test_huge_layer),
         quiet_test(test_kinds),
         quiet_test(test_failing_samples),
         quiet_test(test_training_errors),

@@ -186,6 +186,33 @@ static void test_loss_values(void **state)
     dirac_net_destroy(net);
 }
 
+/* Weights are one a class of the session, which another size of the inputs may give more classes than the net has. */
+static void test_weights_of_another_size(void **state)
+{
+    (void)state;
+    const float weights[9] = {1, 1, 1, 1, 1, 1, 1, 1, 2}, x[9] = {0};
+    const int32_t label = 8;
+    float loss;
+    dirac_net *net;
+    dirac_session *s;
+    ok(dirac_net_create(&net, context));
+    dirac_net_output(net, dirac_net_flatten(net, dirac_net_input2d(net, 1, 2, 2)));
+    ok(dirac_net_build(net));
+    ok(dirac_session_create(&s, net, DIRAC_TRAIN));
+    ok(dirac_session_set_class_weights(s, weights, 4));
+    ok(dirac_session_set_input_size(s, 0, (const int64_t[2]){3, 3}, 2));
+    ok(dirac_session_prepare(s));
+    ok(dirac_session_forward(s, x, 1));
+    refused(dirac_session_cross_entropy(s, &label, &loss), DIRAC_ERR_SHAPE);
+    message_has("4 class weights for 9 classes");
+    refused(dirac_session_set_class_weights(s, weights, 4), DIRAC_ERR_SHAPE);
+    ok(dirac_session_set_class_weights(s, weights, 9));
+    ok(dirac_session_cross_entropy(s, &label, &loss));
+    assert_true(fabs((double)loss - log(9)) < 1e-6);
+    dirac_session_destroy(s);
+    dirac_net_destroy(net);
+}
+
 static void test_refused_losses(void **state)
 {
     (void)state;
@@ -491,6 +518,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_loss_values),
+        cmocka_unit_test(test_weights_of_another_size),
         cmocka_unit_test(test_refused_losses),
         cmocka_unit_test(test_not_finite),
         cmocka_unit_test(test_count_correct),

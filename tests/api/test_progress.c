@@ -183,6 +183,18 @@ static void test_wrong_samples(void **state)
     dirac_batches *batches = make_batches(context, 9);
     dirac_session *session = make_session(net, DIRAC_INFER);
     assert_int_equal(dirac_session_evaluate(session, batches, NULL, NULL, NULL, NULL), DIRAC_ERR_SHAPE);
+    dirac_sgd *sgd;
+    int64_t epoch, batch;
+    OK(dirac_sgd_create(&sgd, net));
+    assert_int_equal(dirac_sgd_epoch(sgd, session, batches, NULL, NULL, NULL, NULL), DIRAC_ERR_STATE); /* infers */
+    dirac_session *unprepared;
+    OK(dirac_session_create(&unprepared, net, DIRAC_TRAIN));
+    assert_int_equal(dirac_sgd_epoch(sgd, unprepared, batches, NULL, NULL, NULL, NULL), DIRAC_ERR_STATE);
+    OK(dirac_batches_position(batches, &epoch, &batch));
+    assert_true(epoch == 0 && batch == 0); /* no batch was taken, and options may still be set */
+    OK(dirac_batches_set_size(batches, 4));
+    dirac_session_destroy(unprepared);
+    dirac_sgd_destroy(sgd);
     dirac_session_destroy(session);
     dirac_batches_destroy(batches);
     dirac_net_destroy(net);

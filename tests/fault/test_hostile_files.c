@@ -196,6 +196,15 @@ static void test_cycles(void **state)
     refuse_net(DIRAC_ERR_FORMAT, "3");
 }
 
+/* An input that reads a node: backward would find no gradient to add to. */
+static void test_reading_input(void **state)
+{
+    (void)state;
+    take_net();
+    change("\\\"kind\\\":\\\"relu\\\"", "\\\"kind\\\":\\\"input\\\",\\\"shape\\\":[5]");
+    refuse_net(DIRAC_ERR_FORMAT, "\"input\" reads 0 values, not 1");
+}
+
 /* ---- values ---- */
 
 static void test_wrong_dtypes(void **state)
@@ -240,7 +249,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_duplicate_names), cmocka_unit_test(test_offsets),
                                        cmocka_unit_test(test_huge_shapes), cmocka_unit_test(test_deep_json),
-                                       cmocka_unit_test(test_cycles), cmocka_unit_test(test_wrong_dtypes),
+                                       cmocka_unit_test(test_cycles), cmocka_unit_test(test_reading_input),
+                                       cmocka_unit_test(test_wrong_dtypes),
                                        cmocka_unit_test(test_nan_payloads)};
     return cmocka_run_group_tests(tests, setup, teardown);
 }

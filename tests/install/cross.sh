@@ -3,18 +3,20 @@
 # Builds for another architecture with Debian's cross compiler and runs the tests under QEMU; then files change hands
 # between this machine and that one: what one writes the other reads, and writes again byte for byte.
 # The other architecture's CMocka and xxHash are unpacked in a folder of their own; nothing of the system is changed.
-# Usage: cross.sh SOURCE BUILDS s390x|arm64 short|long
+# armel has no 64-bit numbers in registers and no atomic operations on them.
+# Usage: cross.sh SOURCE BUILDS s390x|arm64|armel short|long
 set -eu
 source=$1
 builds=$2
 arch=$3
 form=$4
+atomic=""
 case $arch in
-s390x) cpu=s390x family=s390x endian=big qemu=qemu-s390x ;;
-arm64) cpu=aarch64 family=aarch64 endian=little qemu=qemu-aarch64 ;;
+s390x) cpu=s390x family=s390x endian=big qemu=qemu-s390x triplet=s390x-linux-gnu ;;
+arm64) cpu=aarch64 family=aarch64 endian=little qemu=qemu-aarch64 triplet=aarch64-linux-gnu ;;
+armel) cpu=armv5te family=arm endian=little qemu=qemu-arm triplet=arm-linux-gnueabi atomic=-latomic ;;
 *) echo "no such architecture here: $arch"; exit 2 ;;
 esac
-triplet=$cpu-linux-gnu
 work=$builds/cross-$arch
 root=$work/root
 mkdir -p "$work"
@@ -82,7 +84,7 @@ for program in exchange consumer; do
     cc -std=c11 -Wall -Wextra -Werror "$source/tests/install/$program.c" -I "$source/include" "$native/lib/libdirac.a" \
         -lm -pthread -o "$work/here-$program"
     "$triplet-gcc" -std=c11 -Wall -Wextra -Werror "$source/tests/install/$program.c" -I "$source/include" \
-        "$work/build/lib/libdirac.a" -lm -pthread -o "$work/there-$program"
+        "$work/build/lib/libdirac.a" $atomic -lm -pthread -o "$work/there-$program"
 done
 
 there consumer "$work/trained.safetensors" >/dev/null

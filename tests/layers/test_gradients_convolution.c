@@ -145,6 +145,8 @@ static void three_dimensions(void **state)
          .dilation = {3, 1, 2},
          .bias = 1},
         {.in = 4, .out = 6, .size = {3, 2, 3}, .kernel = {3, 1, 2}, .groups = 2},
+        {.in = 16, .out = 16, .size = {1, 6, 5}, .kernel = {1, 3, 3}, .bias = 1}, /* one plane in, one or three out */
+        {.in = 16, .out = 32, .size = {1, 6, 5}, .kernel = {1, 3, 3}, .pads = 1, .padding = {1, 1, 1}},
         {.in = 2,
          .out = 4,
          .size = {4, 3, 3},

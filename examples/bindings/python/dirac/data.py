@@ -36,7 +36,7 @@ class Dataset(Handle):
         self = cls.__new__(cls)
         make(ctypes.byref(made), context._c, *arguments)
         self._owner = Owner(made, C.dirac_dataset_destroy, context._c, entry)
-        self._bytes = make is C.dirac_dataset_create_images
+        self._bytes = make not in (C.dirac_dataset_create_floats, C.dirac_dataset_create_callback)
         return self
 
     @classmethod
