@@ -267,8 +267,8 @@ suite_packaging() {
     step "Debian packages" debian.sh "${PACKAGING:-check}"
 }
 
-# Other architectures under QEMU, s390x (big-endian), arm64 and armel (32 bits): CROSS names them, CROSS_FORM=short runs the tests that look
-# at bytes, files and kernels alone.
+# Other architectures under QEMU, s390x (big-endian), arm64 and armel (32 bits): CROSS names them, CROSS_FORM=short runs
+# the tests that look at bytes, files and kernels alone.
 suite_cross() {
     for arch in ${CROSS:-s390x arm64 armel}; do
         need $packages qemu-user "libc6-dev-$arch-cross" \

@@ -25,17 +25,11 @@ static int32_t check_batch(const dirac_session *session, const dirac_batches *ba
 }
 
 /* What every batch would be refused for; `sgd` NULL: without learning. */
-static int32_t check_training(const dirac_sgd *sgd, const dirac_session *session)
+static int32_t check_handles(const dirac_sgd *sgd, const dirac_session *session)
 {
     if (!session->prepared)
         return dirac__fail(DIRAC_ERR_STATE, "the session is not prepared; call dirac_session_prepare() first");
-    if (sgd == NULL)
-        return DIRAC_OK;
-    if (sgd->net != session->net)
-        return dirac__fail(DIRAC_ERR_ARGUMENT, "the session works on another net than the optimizer");
-    if (session->mode != DIRAC_TRAIN)
-        return dirac__fail(DIRAC_ERR_STATE, "an epoch of an optimizer needs a training session");
-    return DIRAC_OK;
+    return sgd == NULL ? DIRAC_OK : dirac__sgd_check(sgd, session);
 }
 
 static int32_t check_samples(const dirac_session *session, const dirac_batches *batches)
@@ -92,7 +86,7 @@ static int32_t run_epoch(dirac_sgd *sgd, dirac_session *session, dirac_batches *
                          sums *total)
 {
     const int64_t per_epoch = dirac_batches_per_epoch(batches);
-    CHECK(check_training(sgd, session));
+    CHECK(check_handles(sgd, session));
     CHECK(check_samples(session, batches));
     for (;;) {
         const float *samples;

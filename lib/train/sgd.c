@@ -160,15 +160,24 @@ static int32_t step_alone(dirac_sgd *sgd, dirac_session *session)
     return DIRAC_OK;
 }
 
-int32_t dirac__sgd_step(dirac_sgd *sgd, dirac_session *session)
+int32_t dirac__sgd_check(const dirac_sgd *sgd, const dirac_session *session)
 {
     if (session->net != sgd->net)
         return dirac__fail(DIRAC_ERR_ARGUMENT, "the session works on another net than the optimizer");
-    if (session->mode != DIRAC_TRAIN || !session->backward_done)
-        return dirac__fail(DIRAC_ERR_STATE, "there are no gradients: call dirac_session_backward() first");
+    if (session->mode != DIRAC_TRAIN)
+        return dirac__fail(DIRAC_ERR_STATE, "an optimizer needs a training session");
     if (sgd->nesterov && !(sgd->momentum > 0))
         return dirac__fail(DIRAC_ERR_STATE, "Nesterov's form needs a momentum above 0");
-    int32_t status = dirac__net_begin_write(sgd->net);
+    return DIRAC_OK;
+}
+
+int32_t dirac__sgd_step(dirac_sgd *sgd, dirac_session *session)
+{
+    int32_t status = dirac__sgd_check(sgd, session);
+    if (status == DIRAC_OK && !session->backward_done)
+        status = dirac__fail(DIRAC_ERR_STATE, "there are no gradients: call dirac_session_backward() first");
+    if (status == DIRAC_OK)
+        status = dirac__net_begin_write(sgd->net);
     if (status != DIRAC_OK)
         return status;
     status = step_alone(sgd, session);

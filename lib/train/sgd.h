@@ -53,6 +53,8 @@ void dirac__sgd_hold(dirac_sgd *sgd);
 void dirac__sgd_release(dirac_sgd *sgd);
 /* The caller has the session, not yet the net. */
 int32_t dirac__sgd_step(dirac_sgd *sgd, dirac_session *session);
+/* What no step with this session would be taken for, whatever its gradients. Errors: ARGUMENT, STATE. */
+int32_t dirac__sgd_check(const dirac_sgd *sgd, const dirac_session *session);
 void dirac__sgd_restart(dirac_sgd *sgd);
 
 #endif

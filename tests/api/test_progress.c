@@ -187,6 +187,10 @@ static void test_wrong_samples(void **state)
     int64_t epoch, batch;
     OK(dirac_sgd_create(&sgd, net));
     assert_int_equal(dirac_sgd_epoch(sgd, session, batches, NULL, NULL, NULL, NULL), DIRAC_ERR_STATE); /* infers */
+    OK(dirac_sgd_set_nesterov(sgd, 1));
+    dirac_session *training = make_session(net, DIRAC_TRAIN);
+    assert_int_equal(dirac_sgd_epoch(sgd, training, batches, NULL, NULL, NULL, NULL), DIRAC_ERR_STATE); /* no momentum */
+    dirac_session_destroy(training);
     dirac_session *unprepared;
     OK(dirac_session_create(&unprepared, net, DIRAC_TRAIN));
     assert_int_equal(dirac_sgd_epoch(sgd, unprepared, batches, NULL, NULL, NULL, NULL), DIRAC_ERR_STATE);

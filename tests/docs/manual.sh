@@ -5,7 +5,8 @@
 # Usage: manual.sh MAN3
 set -eu
 man3=$1
-command -v mandoc >/dev/null && command -v man >/dev/null && command -v groff >/dev/null || { echo "no mandoc, man or groff here"; exit 77; }
+command -v mandoc >/dev/null && command -v man >/dev/null && command -v groff >/dev/null ||
+    { echo "no mandoc, man or groff here"; exit 77; }
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 cd "$man3/.."
