@@ -217,7 +217,7 @@ static int32_t read_node(dirac_net *net, const dirac__json *item, size_t number)
     dirac_node *node = dirac__net_add(net, kind, (int32_t)rank, inputs, (int32_t)count);
     if (node == NULL)
         return net->status == DIRAC_ERR_MEMORY ? net->status : DIRAC_ERR_FORMAT;
-    int32_t status = dirac__node_rename(node, name);
+    int32_t status = dirac__node_restore_name(node, name);
     if (status != DIRAC_OK)
         return status == DIRAC_ERR_MEMORY ? status : DIRAC_ERR_FORMAT;
     return read_details(node, item);

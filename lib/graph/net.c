@@ -97,7 +97,7 @@ int32_t dirac__net_stuck(const dirac_net *net)
 
 /* ---- names ---- */
 
-static bool name_is_legal(const char *name)
+static bool letters_are_legal(const char *name)
 {
     if (name == NULL || name[0] == '\0' || name[0] == '.')
         return false;
@@ -105,12 +105,12 @@ static bool name_is_legal(const char *name)
         if (!((*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') || (*c >= '0' && *c <= '9') || *c == '_' ||
               *c == '-' || *c == '.'))
             return false;
-    return strlen(name) <= 200 && name[strlen(name) - 1] != '.';
+    return name[strlen(name) - 1] != '.';
 }
 
 int32_t dirac__check_name(const char *name, const char *what)
 {
-    if (name_is_legal(name))
+    if (letters_are_legal(name) && strlen(name) <= 200)
         return DIRAC_OK;
     return dirac__fail(DIRAC_ERR_ARGUMENT, "the name of a %s must be 1 to 200 letters, digits, '_', '-' and inner '.', not \"%.40s\"",
                        what, name == NULL ? "(NULL)" : name);
@@ -177,24 +177,34 @@ static char *automatic_name(const dirac_net *net, const char *stem)
     }
 }
 
-int32_t dirac__node_rename(dirac_node *node, const char *name)
+static int32_t put_name(dirac_node *node, const char *name)
 {
     dirac_net *net = node->net;
-    int32_t status = dirac__check_name(name, "node");
-    if (status != DIRAC_OK)
-        return status;
     char *full = full_name(net, name, 1);
     if (full == NULL)
         return dirac__fail_memory("a name");
     const dirac_node *other = dirac__net_find_node(net, full);
     if (other != NULL && other != node) {
-        status = dirac__fail(DIRAC_ERR_ARGUMENT, "the name \"%s\" is taken", full);
+        int32_t status = dirac__fail(DIRAC_ERR_ARGUMENT, "the name \"%s\" is taken", full);
         dirac__free(net->memory, full);
         return status;
     }
     dirac__free(net->memory, node->name);
     node->name = full;
     return DIRAC_OK;
+}
+
+int32_t dirac__node_rename(dirac_node *node, const char *name)
+{
+    int32_t status = dirac__check_name(name, "node");
+    return status == DIRAC_OK ? put_name(node, name) : status;
+}
+
+int32_t dirac__node_restore_name(dirac_node *node, const char *full)
+{
+    if (!letters_are_legal(full))
+        return dirac__check_name(full, "node");
+    return put_name(node, full);
 }
 
 int32_t dirac__fail_no_match(const dirac_net *net, const char *pattern)

@@ -100,6 +100,8 @@ int32_t dirac__net_stuck(const dirac_net *net);
 dirac_node *dirac__net_add(dirac_net *net, const dirac__kind *kind, int32_t rank, dirac_node *const *inputs,
                            int32_t count);
 int32_t dirac__node_rename(dirac_node *node, const char *name);
+/* Gives a node of a net without scopes the full name that another net's had, which scopes may have made long. */
+int32_t dirac__node_restore_name(dirac_node *node, const char *full);
 /* Whether a name is one to 200 letters, digits, _ - and inner dots; `what` is for the message. */
 int32_t dirac__check_name(const char *name, const char *what);
 dirac_node *dirac__net_find_node(const dirac_net *net, const char *name);

@@ -79,7 +79,7 @@ static int32_t copy_node(dirac_net *to, const dirac_node *node, dirac_node **map
             return dirac__fail_memory("a copy of a net");
         copy->n_initializers++;
     }
-    return dirac__node_rename(copy, node->name);
+    return dirac__node_restore_name(copy, node->name);
 }
 
 static int32_t copy_outputs_and_notes(dirac_net *to, const dirac_net *net, dirac_node **map)
@@ -136,7 +136,19 @@ typedef struct fold {
     int32_t *list; /* how many read each node */
     dirac_node **map;          /* from node id to the folded node */
     const dirac_node **taken;  /* from the id of a convolution to the batch norm it takes in, or NULL */
+    dirac_node **heir;         /* from the id of a batch norm that is taken in to the first that shared its parameters and stays */
 } fold;
+
+/* Parameters whose owner is taken in become those of the first sharer that stays. */
+static void inherit(fold *f, const dirac_node *node)
+{
+    if (node->owner == NULL || absorber(f->from, node->owner, f->list) == NULL)
+        return;
+    dirac_node **heir = &f->heir[node->owner->id], *copy = f->map[node->id];
+    copy->owner = *heir;
+    if (*heir == NULL)
+        *heir = copy;
+}
 
 static int32_t fold_graph(fold *f)
 {
@@ -156,6 +168,7 @@ static int32_t fold_graph(fold *f)
         int32_t status = copy_node(f->to, node, f->map);
         if (status != DIRAC_OK)
             return status;
+        inherit(f, node);
         if (node->layer.kind->fold_attributes != NULL)
             node->layer.kind->fold_attributes(&node->layer, f->taken[node->id] != NULL, &f->map[node->id]->layer);
     }
@@ -196,7 +209,9 @@ static int32_t fold_values(const fold *f)
 {
     for (size_t i = 0; i < f->from->n_nodes; i++) {
         const dirac_node *node = f->from->nodes[i];
-        if (node->owner != NULL || node->n_tensors == 0 || absorber(f->from, node, f->list) != NULL)
+        const bool taken_in = absorber(f->from, node, f->list) != NULL;
+        const dirac_node *folded = taken_in ? f->heir[node->id] : f->map[node->id];
+        if (node->owner != NULL || node->n_tensors == 0 || folded == NULL)
             continue;
         if (node->layer.kind->fold_parameters != NULL) {
             int32_t status = fold_weights(f, node);
@@ -206,7 +221,7 @@ static int32_t fold_values(const fold *f)
         }
         for (int32_t j = 0; j < node->n_tensors; j++) {
             const dirac__tensor *tensor = &f->from->tensors[node->tensors[j]];
-            memcpy(f->to->tensors[f->map[node->id]->tensors[j]].data, tensor->data, tensor->count * sizeof(float));
+            memcpy(f->to->tensors[folded->tensors[j]].data, tensor->data, tensor->count * sizeof(float));
         }
     }
     return DIRAC_OK;
@@ -228,8 +243,9 @@ int32_t dirac__net_fold(dirac_net **out, const dirac_net *net)
     fold f = {.from = net, .to = dirac__net_new(net->context), .list = count_readers(net)};
     f.map = dirac__alloc_zero(net->memory, net->n_nodes, sizeof *f.map);
     f.taken = dirac__alloc_zero(net->memory, net->n_nodes, sizeof *f.taken);
+    f.heir = dirac__alloc_zero(net->memory, net->n_nodes, sizeof *f.heir);
     int32_t status = DIRAC_OK;
-    if (f.to == NULL || f.list == NULL || f.map == NULL || f.taken == NULL)
+    if (f.to == NULL || f.list == NULL || f.map == NULL || f.taken == NULL || f.heir == NULL)
         status = dirac__fail_memory("folding");
     if (status == DIRAC_OK)
         status = fold_graph(&f);
@@ -242,6 +258,7 @@ int32_t dirac__net_fold(dirac_net **out, const dirac_net *net)
     dirac__free(net->memory, f.list);
     dirac__free(net->memory, f.map);
     dirac__free(net->memory, (void *)f.taken);
+    dirac__free(net->memory, f.heir);
     if (status == DIRAC_OK)
         *out = f.to;
     else

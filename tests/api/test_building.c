@@ -244,6 +244,37 @@ static void test_names(void **state)
     dirac_net_destroy(net);
 }
 
+/* Scopes may make a full name longer than one name may be; copies, folds and files have it all the same. */
+static void test_long_full_names(void **state)
+{
+    (void)state;
+    char scope[201], full[412];
+    memset(scope, 's', 200);
+    scope[200] = '\0';
+    snprintf(full, sizeof full, "%s.%s.linear", scope, scope);
+    dirac_net *net = new_net(), *copies[3];
+    dirac_node *x = dirac_net_input(net, 3);
+    ok(dirac_net_push_scope(net, scope));
+    ok(dirac_net_push_scope(net, scope));
+    x = dirac_net_linear(net, x, 2);
+    ok(dirac_net_pop_scope(net));
+    ok(dirac_net_pop_scope(net));
+    dirac_net_output(net, x);
+    ok(dirac_net_build(net));
+    void *data;
+    size_t size;
+    ok(dirac_net_clone(&copies[0], net));
+    ok(dirac_net_fold(&copies[1], net));
+    ok(dirac_net_save_memory(net, &data, &size));
+    ok(dirac_net_load_memory(&copies[2], context, data, size));
+    dirac_buffer_free(context, data, size);
+    for (int i = 0; i < 3; i++) {
+        assert_non_null(dirac_net_find(copies[i], full));
+        dirac_net_destroy(copies[i]);
+    }
+    dirac_net_destroy(net);
+}
+
 static void test_illegal_names(void **state)
 {
     (void)state;
@@ -545,6 +576,7 @@ int main(void)
         cmocka_unit_test(test_nets_without_ends),
         cmocka_unit_test(test_nodes_of_another_net),
         cmocka_unit_test(test_names),
+        cmocka_unit_test(test_long_full_names),
         cmocka_unit_test(test_illegal_names),
         cmocka_unit_test(test_attributes),
         cmocka_unit_test(test_sharing),

@@ -55,6 +55,18 @@ static void add_shared(dirac_net *net)
     dirac_net_output(net, norm_of(net, y, "other"));
 }
 
+/* What owns the parameters goes into the convolution; those that share them stay. */
+static void add_owner_goes(dirac_net *net)
+{
+    dirac_node *x = named(dirac_net_conv2d(net, dirac_net_input2d(net, 3, 9, 9), 6, 3), "conv");
+    dirac_node *goes = norm_of(net, x, "goes");
+    x = norm_of(net, dirac_net_relu(net, goes), "norm");
+    dirac_node *y = norm_of(net, dirac_net_relu(net, x), "other");
+    ok(dirac_node_share_parameters(x, goes));
+    ok(dirac_node_share_parameters(y, goes));
+    dirac_net_output(net, y);
+}
+
 static void add_after_relu(dirac_net *net)
 {
     dirac_node *x = named(dirac_net_conv2d(net, dirac_net_input2d(net, 3, 9, 9), 6, 3), "conv");
@@ -114,6 +126,7 @@ static void test_what_stays(void **state)
         {"two batch norms", add_two_norms, {"norm", "other"}, NULL},
         {"an output", add_output, {"norm"}, NULL},
         {"shared", add_shared, {"norm", "other"}, "conv"},
+        {"the owner goes", add_owner_goes, {"norm", "other"}, NULL},
         {"after ReLU", add_after_relu, {"norm", "other"}, NULL},
         {"three dimensions and linear", add_all_go, {NULL}, NULL},
         {"one dimension", add_one_dimension, {NULL}, NULL},

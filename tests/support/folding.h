@@ -18,14 +18,6 @@ static inline int has_weights(const dirac_node *node)
     return is_kind(node, "conv") || is_kind(node, "linear");
 }
 
-static inline int is_shared(const dirac_net *net, const dirac_node *node)
-{
-    char name[256];
-    int64_t dims[DIRAC_MAX_RANK];
-    snprintf(name, sizeof name, "%s.weight", dirac_node_name(node));
-    return dirac_net_tensor_shape(net, name, dims, NULL, NULL) != DIRAC_OK; /* it uses another's */
-}
-
 /* The batch norm that a layer with weights takes in, or NULL. `owner_of_others`: a name whose weight is shared. */
 static inline dirac_node *taken_in(const dirac_net *net, const dirac_node *node, const char *owner_of_others)
 {

@@ -198,6 +198,14 @@ static inline void append_logits(floats *list, dirac_net *net, int64_t n, uint64
     dirac_session_destroy(session);
 }
 
+static inline int is_shared(const dirac_net *net, const dirac_node *node)
+{
+    char name[256];
+    int64_t dims[DIRAC_MAX_RANK];
+    snprintf(name, sizeof name, "%s.weight", dirac_node_name(node));
+    return dirac_net_tensor_shape(net, name, dims, NULL, NULL) != DIRAC_OK; /* it uses another's */
+}
+
 /* Gives batch norms biases in [-0.5, 0.5) and weights of size [0.5, 1.5), one in `one_in` negative. */
 static inline void stir_batch_norms(dirac_net *net, uint64_t seed, size_t one_in)
 {
@@ -205,7 +213,7 @@ static inline void stir_batch_norms(dirac_net *net, uint64_t seed, size_t one_in
     for (int64_t i = 0; i < dirac_net_node_count(net); i++) {
         const char *node = dirac_node_name(dirac_net_node(net, i));
         char name[256];
-        if (strcmp(dirac_node_kind(dirac_net_node(net, i)), "batch_norm") != 0)
+        if (strcmp(dirac_node_kind(dirac_net_node(net, i)), "batch_norm") != 0 || is_shared(net, dirac_net_node(net, i)))
             continue;
         for (int bias = 0; bias < 2; bias++) {
             snprintf(name, sizeof name, "%s.%s", node, bias ? "bias" : "weight");
