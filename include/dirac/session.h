@@ -158,7 +158,8 @@ DIRAC_API int32_t dirac_session_set_class_weights(dirac_session *session, const 
  *     loss = sum_n w[y_n] (-log softmax(z_n)[y_n]) / sum_n w[y_n]
  *
  * and, in a training session, its gradient at that output for dirac_session_backward(). Label smoothing and class
- * weights as in PyTorch. Computed in double. A loss that is not finite is returned as it is.
+ * weights as in PyTorch. Computed in double. A loss that is not finite is returned as it is; once backward has taken it in
+ * dirac_sgd_step() refuses it.
  * @param labels n of the last forward, each 0 to classes - 1. @param loss receives the loss; may be NULL.
  * Errors: ARGUMENT (a label out of range: the message gives image and label; all weights zero), STATE (no forward),
  * SHAPE (output 0 is not a vector), BUSY. Threads: caller. Since 0.1.
@@ -214,8 +215,8 @@ DIRAC_API int32_t dirac_session_set_output_gradient(dirac_session *session, int3
  */
 DIRAC_API int32_t dirac_session_backward(dirac_session *session);
 /**
- * Sets all parameter gradients to zero (a step does so too). Pending statistics stay, unless one is not finite: then
- * they are dropped, so that training can go on after a bad batch.
+ * Sets all parameter gradients to zero (a step does so too). Pending statistics stay, unless one of them or a loss is
+ * not finite: then they are dropped, so that training goes on as if the batch had not been.
  * Errors: ARGUMENT, STATE (no prepared training session), BUSY. Threads: caller. Since 0.1.
  */
 DIRAC_API int32_t dirac_session_clear_gradients(dirac_session *session);

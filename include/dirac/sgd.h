@@ -103,12 +103,13 @@ DIRAC_API int32_t dirac_sgd_steps(const dirac_sgd *sgd, int64_t *steps);
 
 /**
  * One step: from the session's gradients updates parameters and momentum, commits the pending running statistics, and
- * clears the gradients. All or nothing: if a gradient or statistic is NaN or infinite nothing is changed, and the
- * gradients stay until dirac_session_clear_gradients() forgets them.
+ * clears the gradients. All or nothing: if a loss that backward took in, a gradient or a statistic is NaN or infinite
+ * nothing is changed, and the gradients stay until dirac_session_clear_gradients() forgets them.
  * @param session a training session on the same net.
  * Errors: ARGUMENT (another net), STATE (no backward since the last step or clear; Nesterov without momentum; a
- * parameter that was not trainable when the session was prepared), NOT_FINITE (a gradient, a statistic or the rate of
- * a parameter; names the first in the order of the layers), BUSY.
+ * parameter that was not trainable when the session was prepared), NOT_FINITE (a loss, a statistic, a gradient or the
+ * rate of a parameter; names the first layer of forward whose parameter or output is not finite, else the first that
+ * backward met), BUSY.
  * Threads: one, and caller of the session, writer of the net. Since 0.1.
  */
 DIRAC_API int32_t dirac_sgd_step(dirac_sgd *sgd, dirac_session *session);

@@ -100,6 +100,7 @@ static int32_t compute_loss(dirac_session *s, const dirac__loss *loss, float *va
     double sum;
     CHECK(dirac__cross_entropy(loss, wanted ? dirac__block_at(s, step->gradient) : NULL, &sum));
     s->given[0] = wanted;
+    s->loss_spoiled = wanted && !isfinite((float)sum);
     if (value != NULL)
         *value = (float)sum;
     return DIRAC_OK;
@@ -163,6 +164,8 @@ int32_t dirac__session_give_gradient(dirac_session *session, int32_t index, cons
         session->context->kernels->to_channels_last(dirac__block_at(session, step->gradient), values, session->n,
                                                     step->out.c, dirac__shape_positions(&step->out),
                                                     session->context->team);
+    for (size_t i = 0; i < count && !session->loss_spoiled; i++)
+        session->loss_spoiled = !isfinite(values[i]);
     session->given[index] = true;
     return DIRAC_OK;
 }
@@ -202,6 +205,8 @@ int32_t dirac_session_backward(dirac_session *session)
     int32_t status = dirac__net_begin_read(session->net);
     if (status == DIRAC_OK) {
         status = check_backward(session);
+        if (status == DIRAC_OK && session->loss_spoiled && session->spoiled.what == DIRAC__FINITE)
+            session->spoiled = dirac__find_origin(session);
         if (status == DIRAC_OK)
             status = dirac__run_backward(session);
         dirac__net_end_read(session->net);
@@ -231,7 +236,8 @@ int32_t dirac_session_clear_gradients(dirac_session *session)
         return leave(session, status);
     memset(dirac__block_at(session, session->plan.gradients), 0, session->net->n_trained * sizeof(float));
     dirac__pending_drop_spoiled(session); /* so that training goes on after a batch that a step refused */
-    session->backward_done = false;
+    session->backward_done = session->loss_spoiled = false;
+    session->spoiled = (dirac__origin){.what = DIRAC__FINITE};
     return leave(session, DIRAC_OK);
 }
 
@@ -275,6 +281,8 @@ int32_t dirac_session_add_gradients(dirac_session *session, const dirac_session 
         session->context->kernels->add(sum, sum, dirac__block_at(other, other->plan.gradients),
                                        session->net->n_trained, session->context->team);
         session->backward_done = session->backward_done || other->backward_done;
+        if (session->spoiled.what == DIRAC__FINITE)
+            session->spoiled = other->spoiled;
         dirac__session_leave(held);
     }
     return leave(session, status);

@@ -149,7 +149,7 @@ static int32_t walk_all(dirac_session *s, const float *const *inputs)
 int32_t dirac__run_forward(dirac_session *s, const float *const *inputs, int64_t n)
 {
     s->n = n;
-    s->forward_done = false;
+    s->forward_done = s->loss_spoiled = false;
     s->forward_version = atomic_load_explicit(&s->net->version, memory_order_relaxed);
     for (size_t i = 0; i < s->net->n_outputs; i++)
         s->given[i] = false;
@@ -260,24 +260,17 @@ static bool is_spoiled(const dirac_session *s, const dirac__tensor *tensor)
     return false;
 }
 
-int32_t dirac__pending_check_tensor(const dirac_session *s, const dirac__tensor *tensor)
-{
-    if (!is_spoiled(s, tensor))
-        return DIRAC_OK;
-    return dirac__fail(DIRAC_ERR_NOT_FINITE, "the statistics for \"%s\" are not finite", tensor->name);
-}
-
 int32_t dirac__pending_check(const dirac_session *s)
 {
-    int32_t status = DIRAC_OK;
-    for (size_t i = 0; i < s->net->n_tensors && status == DIRAC_OK; i++)
-        status = dirac__pending_check_tensor(s, &s->net->tensors[i]);
-    return status;
+    for (size_t i = 0; i < s->net->n_tensors; i++)
+        if (is_spoiled(s, &s->net->tensors[i]))
+            return dirac__fail(DIRAC_ERR_NOT_FINITE, "the statistics for \"%s\" are not finite", s->net->tensors[i].name);
+    return DIRAC_OK;
 }
 
 void dirac__pending_drop_spoiled(dirac_session *s)
 {
-    bool spoiled = false;
+    bool spoiled = s->loss_spoiled || s->spoiled.what != DIRAC__FINITE;
     for (size_t i = 0; i < s->net->n_tensors && !spoiled; i++)
         spoiled = is_spoiled(s, &s->net->tensors[i]);
     if (spoiled)

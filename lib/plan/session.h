@@ -81,6 +81,21 @@ typedef struct dirac__plan {
     int64_t multiply_adds;
 } dirac__plan;
 
+/* ---- origin.c: where what is not finite comes from ---- */
+
+enum {
+    DIRAC__FINITE,
+    DIRAC__FROM_PARAMETER,  /* net->tensors[index] */
+    DIRAC__FROM_OUTPUT,     /* of node `index`, in image `image` */
+    DIRAC__FROM_LOSS,       /* all that is still there is finite */
+    DIRAC__FROM_CHECKPOINT, /* the place is not in the file */
+};
+
+typedef struct dirac__origin {
+    int32_t what, index;
+    int64_t image;
+} dirac__origin;
+
 struct dirac_session {
     atomic_int references; /* the caller's, and that of each checkpoint it was added to */
     dirac_context *context;
@@ -114,11 +129,23 @@ struct dirac_session {
     uint64_t draws;             /* training forwards so far: dropout's position */
     bool forward_done, backward_done; /* since the last forward; since the last clear */
     bool statistics;            /* something is pending */
+    bool loss_spoiled;          /* the loss of the last forward, or a gradient given for it, is not finite */
+    dirac__origin spoiled;      /* of the first such loss that backward has taken in since the last step or clear */
 };
 
 /* Fills session->plan from the net and the options. Errors: SHAPE, MEMORY, LIMIT, UNSUPPORTED. */
 int32_t dirac__plan_make(dirac_session *session);
 void dirac__plan_release(dirac_session *session);
+
+/* ---- origin.c ---- */
+
+/* Between a forward and its backward: the first layer, in the order of forward, with a parameter or output that is not
+ * finite. The caller holds the session and reads the net. */
+dirac__origin dirac__find_origin(const dirac_session *session);
+/* Records that a loss was not finite, and from where. Returns NOT_FINITE. */
+int32_t dirac__fail_origin(const dirac_session *session, const dirac__origin *origin);
+/* The same for a gradient whose loss was finite; `tensor` is the first that backward met. The caller reads the net. */
+int32_t dirac__fail_gradient(const dirac_session *session, const dirac__tensor *tensor);
 
 /* ---- norms.c ---- */
 
@@ -170,9 +197,7 @@ const float *dirac__public_gradient(const dirac_session *session, const dirac__s
 void dirac__pending_reset(dirac_session *session);
 /* Whether all pending statistics are finite; the first tensor that is not is named in the record. */
 int32_t dirac__pending_check(const dirac_session *session);
-/* The same of one tensor. */
-int32_t dirac__pending_check_tensor(const dirac_session *s, const dirac__tensor *tensor);
-/* Forgets them all if one is not finite: they could never be written, and no step could be taken any more. */
+/* Forgets them all if one is not finite, as they could never be written, or if they come with a loss that is not. */
 void dirac__pending_drop_spoiled(dirac_session *session);
 /* Writes them into the net, which the caller has for writing. */
 void dirac__pending_apply(dirac_session *session);

@@ -307,7 +307,8 @@ static void take_session(dirac_session *s, const settings *from)
     s->draws = from->session.draws;
     s->statistics = from->session.statistics;
     s->backward_done = from->session.backward_done;
-    s->forward_done = false;
+    s->spoiled = (dirac__origin){.what = from->session.spoiled ? DIRAC__FROM_CHECKPOINT : DIRAC__FINITE};
+    s->forward_done = s->loss_spoiled = false;
     s->n = 0;
 }
 

@@ -88,7 +88,7 @@ int32_t dirac__sgd_read(const dirac__json *from, dirac_sgd *settings, dirac__rul
 void dirac__session_write(const dirac_session *session, dirac__buffer *buffer);
 typedef struct dirac__session_settings {
     uint64_t seed, draws;
-    bool statistics, backward_done;
+    bool statistics, backward_done, spoiled;
 } dirac__session_settings;
 int32_t dirac__session_read(const dirac__json *from, dirac__session_settings *settings);
 

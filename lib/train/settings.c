@@ -149,6 +149,8 @@ void dirac__session_write(const dirac_session *s, dirac__buffer *b)
     put_integer(b, "forwards", (int64_t)s->draws);
     put_integer(b, "statistics_pending", s->statistics);
     put_integer(b, "gradients_added", s->backward_done);
+    if (s->spoiled.what != DIRAC__FINITE)
+        put_integer(b, "loss_not_finite", 1);
     dirac__json_close(b, '}');
 }
 
@@ -159,6 +161,8 @@ int32_t dirac__session_read(const dirac__json *from, dirac__session_settings *se
     settings->draws = (uint64_t)get_integer(from, "forwards", 0, INT64_MAX, &ok);
     settings->statistics = get_integer(from, "statistics_pending", 0, 1, &ok) != 0;
     settings->backward_done = get_integer(from, "gradients_added", 0, 1, &ok) != 0;
+    settings->spoiled = dirac__json_member(from, "loss_not_finite") != NULL &&
+                        get_integer(from, "loss_not_finite", 0, 1, &ok) != 0;
     return verdict(ok, "the session");
 }
 

@@ -74,8 +74,8 @@ static bool takes_part(const dirac__tensor *tensor)
     return tensor->is.role == DIRAC_ROLE_TRAINED && tensor->trainable;
 }
 
-/* Adds the squared gradients of tensor `i` if it takes part; an error if one is not finite or was not computed, or if its
- * rate is beyond float. */
+/* The sum of the squared gradients of tensor `i`, 0 if it takes no part; not finite if one of them is not. An error if they
+ * were not computed, or if the tensor's rate is beyond float. */
 static int32_t inspect_gradient(const dirac_sgd *sgd, const dirac_session *session, size_t i, double *squares)
 {
     const dirac_net *net = sgd->net;
@@ -89,27 +89,31 @@ static int32_t inspect_gradient(const dirac_sgd *sgd, const dirac_session *sessi
                            tensor->name);
     const double sum = net->context->kernels->squares(gradients + tensor->offset, sgd->scratch, tensor->count,
                                                       net->context->team);
-    if (!isfinite(sum))
-        return dirac__fail(DIRAC_ERR_NOT_FINITE,
-                           "the gradient of \"%s\" is not finite; parameters and momentum are as before; before going on, "
-                           "call dirac_session_clear_gradients()", tensor->name);
     if (!(dirac__scheduled_rate(sgd, sgd->steps) * (double)sgd->rules[i].factor <= (double)FLT_MAX))
         return dirac__fail(DIRAC_ERR_NOT_FINITE, "the learning rate of \"%s\" is not finite", tensor->name);
-    *squares += sum;
+    *squares = sum;
     return DIRAC_OK;
 }
 
-/* The sum of all squared gradients that take part. Gradients and pending statistics are looked at in one walk in the order
- * of the layers, so that the first layer that has something wrong is the one that is named. */
+/* The sum of all squared gradients that take part. What is named is where it began: forward goes before backward, so a
+ * loss and then pending statistics go before gradients; and backward walks from the last layer to the first, so of the
+ * gradients that are not finite the last one was the first. */
 static int32_t inspect(const dirac_sgd *sgd, const dirac_session *session, double *squares)
 {
-    int32_t status = DIRAC_OK;
     *squares = 0;
+    if (session->spoiled.what != DIRAC__FINITE)
+        return dirac__fail_origin(session, &session->spoiled);
+    int32_t status = dirac__pending_check(session);
+    const dirac__tensor *bad = NULL;
     for (size_t i = 0; i < sgd->net->n_tensors && status == DIRAC_OK; i++) {
-        status = inspect_gradient(sgd, session, i, squares);
-        if (status == DIRAC_OK)
-            status = dirac__pending_check_tensor(session, &sgd->net->tensors[i]);
+        double sum = 0;
+        status = inspect_gradient(sgd, session, i, &sum);
+        *squares += sum;
+        if (!isfinite(sum))
+            bad = &sgd->net->tensors[i];
     }
+    if (status == DIRAC_OK && bad != NULL)
+        status = dirac__fail_gradient(session, bad);
     return status;
 }
 
@@ -155,7 +159,7 @@ static int32_t step_alone(dirac_sgd *sgd, dirac_session *session)
     update(sgd, session, clipped ? (float)((double)sgd->clip_norm / norm) : 1.0f);
     dirac__pending_apply(session);
     memset(dirac__block_at(session, session->plan.gradients), 0, sgd->net->n_trained * sizeof(float));
-    session->backward_done = false;
+    session->backward_done = false; /* and no loss was spoiled, or there had been no step */
     sgd->steps++;
     return DIRAC_OK;
 }

@@ -280,17 +280,17 @@ static void test_gradient_not_finite(void **state)
         const size_t size = tensor_elements(t.net, name);
         if (!is_trained(t.net, name))
             continue;
-        /* One bad number at the tensor's end, and one in the very last place of all: the first is the one named. */
-        const float good = gradients[offset + size - 1], last = gradients[count - 1];
-        gradients[count - 1] = NAN;
+        /* One bad number at the tensor's end, and one in the very first place: backward met the later tensor first. */
+        const float good = gradients[offset + size - 1], first = gradients[0];
+        gradients[0] = NAN;
         gradients[offset + size - 1] = bad[i % 3];
         refused(dirac_sgd_step(t.sgd, t.session), DIRAC_ERR_NOT_FINITE);
         char quoted[256];
         snprintf(quoted, sizeof quoted, "\"%s\"", name);
         message_has(quoted);
         unchanged(t.net, t.sgd, before, version, 2);
-        gradients[count - 1] = last;
         gradients[offset + size - 1] = good;
+        gradients[0] = first;
         offset += size;
     }
     assert_int_equal(offset, count);
