@@ -36,12 +36,13 @@ need() {
             $missing >/dev/null
 }
 
-# build NAME [meson options]: configures (once) and builds in $builds/NAME: all, or the target that $only names.
+# build NAME [meson options]: configures (once) and builds in $builds/NAME: all, or the target that $only names. Tests are
+# never left out for want of CMocka.
 build() {
     name=$1
     shift
     if [ ! -f "$builds/$name/build.ninja" ]; then
-        meson setup "$builds/$name" "$root" "$@" >"$builds/$name.log" 2>&1 || { cat "$builds/$name.log"; exit 1; }
+        meson setup "$builds/$name" "$root" -Dtests=enabled "$@" >"$builds/$name.log" 2>&1 || { cat "$builds/$name.log"; exit 1; }
     fi
     # shellcheck disable=SC2086
     ninja -C "$builds/$name" ${only:-} >"$builds/$name.log" 2>&1 || { grep -v '^\[' "$builds/$name.log" | tail -40; exit 1; }
@@ -122,7 +123,7 @@ suite_threads() {
     tests="threads prefetch threads_api lifetimes parallel"
     [ "${THREADS_FORM:-short}" = long ] ||
         only="tests/test_threads tests/test_prefetch tests/test_threads_api tests/test_lifetimes tests/fault/test_parallel"
-    build threads -Dbuildtype=debugoptimized -Db_sanitize=thread -Db_lundef=false -Dexamples=false
+    build threads -Dbuildtype=debugoptimized -Db_sanitize=thread -Db_lundef=false -Dexamples=disabled
     [ "${THREADS_FORM:-short}" = short ] ||
         tests=$(list_tests threads --suite unit --suite layers --suite api --suite fault --no-suite slow)
     # shellcheck disable=SC2086
@@ -153,7 +154,7 @@ suite_valgrind() {
 suite_coverage() {
     need $packages gcovr
     say "coverage"
-    build coverage -Dbuildtype=debug -Doptimization=0 -Db_ndebug=true -Db_coverage=true -Dexamples=false \
+    build coverage -Dbuildtype=debug -Doptimization=0 -Db_ndebug=true -Db_coverage=true -Dexamples=disabled \
         -Dc_args=-fprofile-update=atomic
     find "$builds/coverage" -name '*.gcda' -exec rm {} +
     # shellcheck disable=SC2046
@@ -180,7 +181,7 @@ every_compiler() {
                 say "$compiler -O$level, link-time optimisation $lto"
                 name=$compiler-O$level-lto-$lto
                 CC=$compiler CC_LD=$([ $compiler = gcc ] || echo lld) build "$name" --werror -Doptimization=$level \
-                    -Db_lto=$lto -Dexamples=false
+                    -Db_lto=$lto -Dexamples=disabled
                 run_tests "$name" -t 10 --suite unit
             done
         done
@@ -192,11 +193,11 @@ every_compiler() {
 suite_compilers() {
     need $packages clang lld llvm
     say "gcc -O0"
-    build gcc-O0 --werror -Doptimization=0 -Dtests=false
+    build gcc-O0 --werror -Doptimization=0 -Dtests=disabled
     passed=$((passed + 1))
     for compiler in gcc clang; do
         say "$compiler, link-time optimisation"
-        CC=$compiler CC_LD=$([ $compiler = gcc ] || echo lld) build "$compiler-lto" --werror -Db_lto=true -Dtests=false
+        CC=$compiler CC_LD=$([ $compiler = gcc ] || echo lld) build "$compiler-lto" --werror -Db_lto=true -Dtests=disabled
         passed=$((passed + 1))
     done
     [ "${COMPILERS:-short}" = short ] || every_compiler
@@ -222,7 +223,7 @@ suite_bindings() {
 suite_fuzz() {
     need $packages clang libclang-rt-dev llvm
     say "fuzzers"
-    only=fuzzers CC=clang build fuzz -Dfuzz=true -Dexamples=false -Ddebug=true -Doptimization=1 -Db_ndebug=false \
+    only=fuzzers CC=clang build fuzz -Dfuzz=true -Dexamples=disabled -Ddebug=true -Doptimization=1 -Db_ndebug=false \
         -Db_sanitize=address,undefined -Db_lundef=false \
         '-Dc_args=-fno-sanitize-recover=all -Wno-pass-failed'
     export UBSAN_OPTIONS=print_stacktrace=1
@@ -256,6 +257,7 @@ suite_install() {
     need $packages g++ clang
     levels=$([ "${INSTALL:-long}" = long ] && echo 3 3 || echo 1 0)
     step "an installation, with the build out of sight" prefix.sh "${levels% *}"
+    step "with nothing optional" least.sh
     step "a meson subproject" subproject.sh
     step "two ABI versions in one process" two_versions.sh
     step "two builds, the same bytes" reproducible.sh "${levels#* }"

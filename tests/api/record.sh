@@ -23,7 +23,7 @@ for tool in abidw meson ninja gcc; do
 done
 
 {
-    [ -f "$build/build.ninja" ] || CC=gcc meson setup "$build" "$root" -Dexamples=false
+    [ -f "$build/build.ninja" ] || CC=gcc meson setup "$build" "$root" -Dtests=enabled -Dexamples=disabled
     ninja -C "$build" abi-library
 } >"$scratch/log" 2>&1 || { cat "$scratch/log"; exit 1; }
 library=$build/tests/api/abi/libdirac.so

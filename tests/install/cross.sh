@@ -52,7 +52,7 @@ endian = '$endian'
 END
 if [ ! -f "$work/build/build.ninja" ]; then
     meson setup "$work/build" "$source" --cross-file "$work/cross.ini" --werror -Dblas=disabled -Djpeg=disabled \
-        -Dpng=disabled -Dexamples=false >"$work/log" 2>&1 || { cat "$work/log"; exit 1; }
+        -Dpng=disabled -Dexamples=disabled -Dtests=enabled >"$work/log" 2>&1 || { cat "$work/log"; exit 1; }
 fi
 # Emulated code runs twenty times slower. The short form takes what touches bytes, files and the kernels and
 # is done in a few seconds.
@@ -73,7 +73,7 @@ echo "$arch: $(sed -n 's/^Ok: *\([0-9]*\).*/\1/p' "$work/tests.log") programs pa
 # The library of this machine, from its own build.
 native=$builds/cross-native
 if [ ! -f "$native/build.ninja" ]; then
-    meson setup "$native" "$source" -Dblas=disabled -Dexamples=false -Dtests=false -Ddefault_library=static \
+    meson setup "$native" "$source" -Dblas=disabled -Dexamples=disabled -Dtests=disabled -Ddefault_library=static \
         -Doptimization=0 >"$work/log" 2>&1 || { cat "$work/log"; exit 1; }
 fi
 ninja -C "$native" >"$work/log" 2>&1 || { cat "$work/log"; exit 1; }

@@ -12,7 +12,7 @@ rm -rf "$work/prefix" "$work/stage"
 
 {
     { [ -f "$build/build.ninja" ] || meson setup "$build" "$source" --prefix="$work/prefix" -Doptimization="$3" \
-        -Dtests=false -Dexamples=false; } &&
+        -Dtests=disabled -Dexamples=disabled; } &&
         ninja -C "$build" &&
         meson install -C "$build" --no-rebuild &&
         meson install -C "$build" --no-rebuild --destdir "$work/stage"

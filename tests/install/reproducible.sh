@@ -12,7 +12,7 @@ rm -rf "$work"
 once() {
     sh "$source/tests/install/copy.sh" "$source" "$work/$1"
     {
-        meson setup "$work/$2" "$work/$1" --prefix=/usr -Doptimization="$level" -Dtests=false -Dexamples=false &&
+        meson setup "$work/$2" "$work/$1" --prefix=/usr -Doptimization="$level" -Dtests=disabled -Dexamples=disabled &&
             ninja -C "$work/$2" -j "$4" &&
             meson install -C "$work/$2" --no-rebuild --destdir "$work/$3"
     } >"$work/log" 2>&1 || { cat "$work/log"; exit 1; }

@@ -23,7 +23,7 @@ library() {
     mkdir "$1"
     again=$([ ! -d build ] || echo --reconfigure)
     # shellcheck disable=SC2086
-    meson setup $again build source -Dtests=false -Dexamples=false -Dblas=disabled -Ddefault_library=shared \
+    meson setup $again build source -Dtests=disabled -Dexamples=disabled -Dblas=disabled -Ddefault_library=shared \
         -Doptimization=0 >"$1.log" 2>&1 && ninja -C build >>"$1.log" 2>&1 || { cat "$1.log"; exit 1; }
     find build/lib -maxdepth 1 ! -type d -name 'libdirac.so*' -exec cp -P {} "$1/" \;
     cp -r source/include "$1/"

@@ -45,7 +45,8 @@ def configure(root, builds):
     copy, build = builds / "mutants-source", builds / "mutants"
     copy_tree(root, copy)
     shutil.rmtree(build, ignore_errors=True)
-    made = run("meson", "setup", str(build), str(copy), "-Doptimization=1", "-Dexamples=false", "-Db_ndebug=true")
+    made = run("meson", "setup", str(build), str(copy), "-Doptimization=1", "-Dexamples=disabled", "-Dtests=enabled",
+               "-Db_ndebug=true")
     if made.returncode != 0:
         sys.exit(made.stdout)
     return copy, build
