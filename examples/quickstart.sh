@@ -4,7 +4,7 @@
 # Where it may not install, it prints the one line to run first. Usage: examples/quickstart.sh [BUILD DIRECTORY]
 set -eu
 
-packages="gcc meson ninja-build pkg-config libopenblas-dev libcmocka-dev libjpeg-dev libpng-dev libxxhash-dev"
+packages="gcc meson ninja-build pkg-config libopenblas-dev libjpeg-dev libpng-dev libxxhash-dev"
 top=$(cd "$(dirname "$0")/.." && pwd)
 build=${1:-$top/build}
 
@@ -32,7 +32,7 @@ if [ -n "$missing" ]; then
 fi
 
 if [ ! -f "$build/build.ninja" ]; then
-    meson setup "$build" "$top"
+    meson setup "$build" "$top" -Dtests=disabled
 fi
 meson compile -C "$build"
 

@@ -37,12 +37,14 @@ need() {
 }
 
 # build NAME [meson options]: configures (once) and builds in $builds/NAME: all, or the target that $only names. Tests are
-# never left out for want of CMocka.
+# never left out for want of CMocka; pages are made in the gate's build alone.
 build() {
     name=$1
     shift
+    docs=$([ "$name" = gate ] && echo auto || echo disabled)
     if [ ! -f "$builds/$name/build.ninja" ]; then
-        meson setup "$builds/$name" "$root" -Dtests=enabled "$@" >"$builds/$name.log" 2>&1 || { cat "$builds/$name.log"; exit 1; }
+        meson setup "$builds/$name" "$root" -Dtests=enabled -Ddocs="$docs" "$@" >"$builds/$name.log" 2>&1 ||
+            { cat "$builds/$name.log"; exit 1; }
     fi
     # shellcheck disable=SC2086
     ninja -C "$builds/$name" ${only:-} >"$builds/$name.log" 2>&1 || { grep -v '^\[' "$builds/$name.log" | tail -40; exit 1; }
@@ -77,24 +79,25 @@ suite_reference() {
     passed=$((passed + 1))
 }
 
-# Web pages, manual pages and the code in all pages, from sources that are documented in full. With DOCS_ALL=1 also the
-# blocks that build the library as a user would.
+# Web pages, manual pages and the code in all pages, from sources that are documented in full; the blocks that build and
+# install the library as a user would, which the gate leaves out, among them.
 suite_docs() {
-    need $packages doxygen mandoc man-db
+    need $packages doxygen mandoc man-db python3-matplotlib
     say "documentation"
     build gate --werror
     meson configure "$builds/gate" -Ddocs=enabled
     build gate
     run_tests gate --suite docs
-    /usr/bin/python3 "$root/tests/docs/blocks.py" "$root" "$builds/gate" ${DOCS_ALL:+--all}
+    /usr/bin/python3 "$root/tests/docs/blocks.py" "$root" "$builds/gate" --all
     passed=$((passed + 1))
 }
 
-# Address and undefined-behaviour sanitizers over the same tests, but for those that train many nets.
+# Address and undefined-behaviour sanitizers over the same tests, but for those that train many nets. All sanitizers with
+# -O1, as their manuals advise: kernels of -O3 took five minutes to compile and ran no faster.
 suite_sanitizers() {
     need $packages
     say "address and undefined behaviour"
-    build sanitizers -Dbuildtype=debugoptimized -Db_sanitize=address,undefined -Db_lundef=false
+    build sanitizers -Dbuildtype=debugoptimized -Doptimization=1 -Db_sanitize=address,undefined -Db_lundef=false
     UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 run_tests sanitizers -t 10 --no-suite slow
 }
 
@@ -123,7 +126,7 @@ suite_threads() {
     tests="threads prefetch threads_api lifetimes parallel"
     [ "${THREADS_FORM:-short}" = long ] ||
         only="tests/test_threads tests/test_prefetch tests/test_threads_api tests/test_lifetimes tests/fault/test_parallel"
-    build threads -Dbuildtype=debugoptimized -Db_sanitize=thread -Db_lundef=false -Dexamples=disabled
+    build threads -Dbuildtype=debugoptimized -Doptimization=1 -Db_sanitize=thread -Db_lundef=false -Dexamples=disabled
     [ "${THREADS_FORM:-short}" = short ] ||
         tests=$(list_tests threads --suite unit --suite layers --suite api --suite fault --no-suite slow)
     # shellcheck disable=SC2086
@@ -218,6 +221,40 @@ suite_bindings() {
     [ "${skipped:-0}" = 0 ] || { cat "$builds/gate.tests.log"; exit 1; }
 }
 
+# in_pairs FUNCTION ITEM...: calls it with each item, two at a time; each counts as a test.
+in_pairs() {
+    function=$1
+    shift
+    while [ $# -gt 0 ]; do
+        "$function" "$1" &
+        first=$!
+        failed=0
+        if [ $# -gt 1 ]; then
+            shift
+            "$function" "$1" || failed=1
+            passed=$((passed + 1))
+        fi
+        wait $first || failed=1
+        [ $failed = 0 ] || exit 1
+        passed=$((passed + 1))
+        shift
+    done
+}
+
+fuzz_target() {
+    corpus=$1
+    target=$(basename "$corpus")
+    fuzzer=$builds/fuzz/tests/fuzz/fuzz_$target
+    found=$builds/fuzz/found/$target
+    mkdir -p "$found"
+    log=$builds/fuzz/$target.log
+    (cd "$builds/fuzz" && "$fuzzer" -runs=0 "$corpus" && "$fuzzer" -max_total_time="${FUZZ_SECONDS:-4}" \
+        -timeout=300 -max_len=4096 -dict="$root/tests/fuzz/words.dict" -print_final_stats=1 "$found" "$corpus") \
+        >"$log" 2>&1 || { tail -60 "$log"; return 1; }
+    echo "$target: $(find "$corpus" -type f | wc -l) inputs replayed," \
+        "$(sed -n 's/^stat::number_of_executed_units: *//p' "$log") new ones tried"
+}
+
 # Hostile input, by libFuzzer under both sanitizers: the whole corpus, then FUZZ_SECONDS (default 4) of new inputs for each
 # target of tests/fuzz. A crash leaves its input in $builds/fuzz.
 suite_fuzz() {
@@ -227,19 +264,7 @@ suite_fuzz() {
         -Db_sanitize=address,undefined -Db_lundef=false \
         '-Dc_args=-fno-sanitize-recover=all -Wno-pass-failed'
     export UBSAN_OPTIONS=print_stacktrace=1
-    for corpus in "$root"/tests/fuzz/corpus/*; do
-        target=$(basename "$corpus")
-        fuzzer=$builds/fuzz/tests/fuzz/fuzz_$target
-        found=$builds/fuzz/found/$target
-        mkdir -p "$found"
-        log=$builds/fuzz/$target.log
-        (cd "$builds/fuzz" && "$fuzzer" -runs=0 "$corpus" && "$fuzzer" -max_total_time="${FUZZ_SECONDS:-4}" \
-            -timeout=300 -max_len=4096 -dict="$root/tests/fuzz/words.dict" -print_final_stats=1 "$found" "$corpus") \
-            >"$log" 2>&1 || { tail -60 "$log"; exit 1; }
-        echo "$target: $(find "$corpus" -type f | wc -l) inputs replayed," \
-            "$(sed -n 's/^stat::number_of_executed_units: *//p' "$log") new ones tried"
-        passed=$((passed + 1))
-    done
+    in_pairs fuzz_target "$root"/tests/fuzz/corpus/*
 }
 
 # step TITLE SCRIPT [arguments]: runs one of tests/install on a line of its own; each counts as a test.
@@ -321,5 +346,9 @@ command -v "suite_$suite" >/dev/null || {
     sed -n 's/^suite_\(.*\)() {$/    \1/p' "$0"
     exit 2
 }
+started=$(date +%s)
 "suite_$suite"
-printf '\n%d passed, 0 failed\n' "$passed"
+# Beside the time on the clock that of all processors: twice as much where two of them are kept busy.
+times >"$builds/times"
+printf '\n%d passed, 0 failed\n%s: %d s, %s s of processor time\n' "$passed" "$suite" $(($(date +%s) - started)) \
+    "$(awk -F '[ms ]' 'END { print int($1 * 60 + $2 + $4 * 60 + $5 + 0.5) }' "$builds/times")"

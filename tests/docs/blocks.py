@@ -2,7 +2,10 @@
 # SPDX-License-Identifier: MIT
 """Runs every block of code in the Markdown pages, against the library installed into a scratch place.
 
-    blocks.py SOURCE BUILD [--all]        --all: those marked slow too
+    blocks.py SOURCE BUILD [--all]        --all: those marked slow too, which build the library as a user does
+
+A new user's way is README, block by block: what it installs is what the blocks below that compile and run with, in an
+empty folder; getting-started goes the same way with a place of its own.
 
 A comment before a block says what it is, else its language does. Blocks of one page share a folder, in order.
 
@@ -10,12 +13,14 @@ A comment before a block says what it is, else its language does. Blocks of one 
     <!-- block: in mistake.c -->          C: stands in docs/examples/mistake.c in place of the line with BLOCK
     <!-- block: output -->                what the block before it printed, exactly
     <!-- block: run -->                   sh or Python, run in the page's folder; /usr/local means the scratch place
-    <!-- block: slow run in source -->    the same in a copy of the source, with --all only
+    <!-- block: run in source -->         the same in a copy of the source; build/ there is made by an earlier block
+    <!-- block: slow run -->              any of these, with --all only
     <!-- block: file meson.build -->      saved under that name for the blocks that follow
     <!-- block: part of lib/layers/elu.c -->          the lines stand so in that file
     <!-- block: part of the header of x.safetensors --> JSON whose members stand so in that file's header
     <!-- block: not run: why -->          nothing is done; the reason is printed
 """
+import concurrent.futures
 import json
 import os
 import re
@@ -24,6 +29,7 @@ import subprocess
 import sys
 import tempfile
 import textwrap
+import threading
 
 WARNINGS = ["-std=c11", "-Wall", "-Wextra", "-Werror"]
 LIMIT = 300  # seconds for a block
@@ -43,10 +49,17 @@ class Block:
         return "%s:%d" % (self.page, self.line)
 
 
-def pages_of(source):
+def is_source(source, path, build):
+    """Not the history, nor a folder of builds."""
+    name = os.path.relpath(path, source)
+    return not name.startswith((".git", "build")) and not (build + "/").startswith(path + "/")
+
+
+def pages_of(source, build):
     found = []
     for folder, folders, files in os.walk(source):
-        folders[:] = sorted(f for f in folders if not f.startswith((".", "build")))
+        folders[:] = sorted(f for f in folders
+                            if is_source(source, os.path.join(folder, f), build) and not f.startswith("."))
         found += [os.path.relpath(os.path.join(folder, f), source) for f in sorted(files) if f.endswith(".md")]
     return found
 
@@ -74,10 +87,11 @@ def blocks_of(source, page):
 
 
 class Place:
-    """The scratch installation, and one folder a page."""
+    """The scratch installation, and a copy of the source."""
 
     def __init__(self, source, build, scratch):
-        self.source, self.scratch = source, scratch
+        self.source, self.build, self.scratch = source, build, scratch
+        self.copying = threading.Lock()
         root = os.path.join(scratch, "root")
         subprocess.run(["meson", "install", "-C", build, "--no-rebuild", "--destdir", root], check=True,
                        stdout=subprocess.DEVNULL)
@@ -86,27 +100,47 @@ class Place:
             text = file.read()
         prefix = re.search(r"^prefix=(.*)$", text, re.M).group(1)
         write(os.path.dirname(pc), "dirac.pc", text.replace("prefix=" + prefix, "prefix=" + root + prefix, 1))
-        library = os.path.dirname(os.path.dirname(pc))
-        self.environment = dict(os.environ, PKG_CONFIG_PATH=os.path.dirname(pc), LD_LIBRARY_PATH=library,
-                                LC_ALL="C.UTF-8", PYTHONDONTWRITEBYTECODE="1",
-                                PYTHONPATH=os.path.join(source, "examples/bindings/python"))
-        self.flags = self.run(["pkg-config", "--cflags", "--libs", "dirac"], scratch).split()
-        self.prefix = os.path.join(scratch, "prefix")
-        self.environment["HOME"] = os.path.join(scratch, "home")
+        self.library = os.path.dirname(os.path.dirname(pc))
+        self.library_in_prefix = os.path.relpath(self.library, root + prefix)
 
-    def run(self, command, folder, environment=None):
-        done = subprocess.run(command, cwd=folder, env=environment or self.environment, stdout=subprocess.PIPE,
+    def copy_of_source(self):
+        copy = os.path.join(self.scratch, "source")
+        with self.copying:
+            if not os.path.exists(copy):
+                shutil.copytree(self.source, copy, ignore=lambda folder, names: [
+                    n for n in names if not is_source(self.source, os.path.join(folder, n), self.build)])
+        return copy
+
+
+class Page:
+    """A page's folder, its /usr/local, and the environment that its blocks leave for the next."""
+
+    def __init__(self, place, number):
+        self.place = place
+        self.folder = os.path.join(place.scratch, "page%d" % number)
+        self.prefix = os.path.join(place.scratch, "prefix%d" % number)
+        os.mkdir(self.folder)
+        # As for /usr/local after ldconfig: what is installed there is found, and comes first.
+        libraries = [os.path.join(self.prefix, place.library_in_prefix), place.library]
+        self.environment = dict(os.environ, PKG_CONFIG_PATH=":".join(path + "/pkgconfig" for path in libraries),
+                                LD_LIBRARY_PATH=":".join(libraries), HOME=os.path.join(place.scratch, "home"),
+                                LC_ALL="C.UTF-8", PYTHONDONTWRITEBYTECODE="1",
+                                PYTHONPATH=os.path.join(place.source, "examples/bindings/python"))
+
+    def run(self, command, folder=None):
+        done = subprocess.run(command, cwd=folder or self.folder, env=self.environment, stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, text=True, timeout=LIMIT)
         if done.returncode != 0:
             raise RuntimeError("%s\nends with %d:\n%s" % (" ".join(command)[:300], done.returncode, done.stdout))
         return done.stdout
 
-    def copy_of_source(self):
-        copy = os.path.join(self.scratch, "source")
-        if not os.path.exists(copy):
-            shutil.copytree(self.source, copy, ignore=lambda folder, names: [
-                n for n in names if folder == self.source and n.startswith((".git", "build"))])
-        return copy
+    def run_shell(self, text, folder):
+        """What a block exports lasts, as in the terminal that a reader stays in."""
+        after = os.path.join(self.place.scratch, os.path.basename(self.folder) + ".environment")
+        printed = self.run(["sh", "-eu", "-c", text + "\nenv -0 >'%s'" % after], folder)
+        with open(after, encoding="utf-8") as file:
+            self.environment = dict(variable.split("=", 1) for variable in file.read().split("\0") if variable)
+        return printed
 
 
 def write(folder, name, text):
@@ -116,20 +150,19 @@ def write(folder, name, text):
     return path
 
 
-def compile_and_run(place, folder, name, text, more=()):
-    write(folder, name, text)
+def compile_and_run(page, name, text, more=()):
+    write(page.folder, name, text)
     program = os.path.splitext(name)[0]
-    place.run(["cc", *WARNINGS, *more, name, *place.flags, "-lm", "-o", program], folder)
-    return place.run(["./" + program], folder)
+    flags = page.run(["pkg-config", "--cflags", "--libs", "dirac"]).split()
+    page.run(["cc", *WARNINGS, *more, name, *flags, "-lm", "-o", program])
+    return page.run(["./" + program])
 
 
-def run_script(place, folder, block):
-    text = block.text.replace("/usr/local", place.prefix)
+def run_script(page, block):
+    text = block.text.replace("/usr/local", page.prefix)
     if block.language == "python":
-        return place.run(["/usr/bin/python3", write(folder, "block.py", text)], folder)
-    if block.action.endswith("in source"):
-        folder = place.copy_of_source()
-    return place.run(["sh", "-eu", "-c", text], folder)  # like a shell of its own: what it exports ends with it
+        return page.run(["/usr/bin/python3", write(page.folder, "block.py", text)])
+    return page.run_shell(text, page.place.copy_of_source() if block.action.endswith("in source") else page.folder)
 
 
 def wrapped(place, block, wrapper):
@@ -169,24 +202,24 @@ def expect(block, printed):
         raise RuntimeError("the block before it printed:\n%s" % printed)
 
 
-def carry_out(place, folder, block, printed):
+def carry_out(page, block, printed):
     """Does what the marker says; returns what was printed."""
     action = block.action.replace("slow ", "")
     first, _, rest = action.partition(" ")
     if action.startswith("part of the header of "):
-        part_of_header(folder, block, action[len("part of the header of "):])
+        part_of_header(page.folder, block, action[len("part of the header of "):])
     elif action.startswith("part of "):
-        part_of_file(place, block, action[len("part of "):])
+        part_of_file(page.place, block, action[len("part of "):])
     elif first == "program":
-        return compile_and_run(place, folder, rest, block.text)
+        return compile_and_run(page, rest, block.text)
     elif first == "in":
-        return compile_and_run(place, folder, "block.c", wrapped(place, block, rest), ["-Wno-unused"])
+        return compile_and_run(page, "block.c", wrapped(page.place, block, rest), ["-Wno-unused"])
     elif first == "file":
-        write(folder, rest, block.text)
+        write(page.folder, rest, block.text)
     elif first == "output":
         expect(block, printed)
     elif first == "run":
-        return run_script(place, folder, block)
+        return run_script(page, block)
     else:
         raise RuntimeError("a block needs a marker; this one says \"%s\"" % block.action)
     return printed
@@ -197,28 +230,41 @@ def zip_with_next(blocks):
     return zip(blocks, [block.action for block in blocks[1:]] + [""])
 
 
+def run_page(page, blocks, everything):
+    """Returns how many blocks were run, left and failed, and what is to be said."""
+    run, left, failed, said, printed = 0, 0, 0, [], None
+    for block, following in zip_with_next(blocks):
+        reason = re.match(r"not run: (.+)", block.action)
+        if reason or (block.action.startswith("slow ") and not everything):
+            said.append("%s: not run: %s" % (block, reason.group(1) if reason else "slow, see --all"))
+            left += 1
+            continue
+        try:
+            printed = carry_out(page, block, printed)
+            if block.action.startswith("in ") and printed and not following.startswith("output"):
+                raise RuntimeError("it printed what the page does not show:\n%s" % printed)
+            run += 1
+        except (RuntimeError, OSError, subprocess.TimeoutExpired, json.JSONDecodeError) as error:
+            said.append("%s: %s\n%s" % (block, block.action, error))
+            failed += 1
+    return run, left, failed, said
+
+
 def main():
     source, build = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2])
-    everything, run, left, failed = "--all" in sys.argv, 0, 0, 0
+    everything = "--all" in sys.argv
+    pages = [blocks_of(source, page) for page in pages_of(source, build)]
     with tempfile.TemporaryDirectory(dir=build) as scratch:
         place = Place(source, build, scratch)
-        for number, page in enumerate(pages_of(source)):
-            folder, printed = os.path.join(scratch, "page%d" % number), None
-            os.mkdir(folder)
-            for block, following in zip_with_next(blocks_of(source, page)):
-                reason = re.match(r"not run: (.+)", block.action)
-                if reason or (block.action.startswith("slow ") and not everything):
-                    print("%s: not run: %s" % (block, reason.group(1) if reason else "slow, see --all"))
-                    left += 1
-                    continue
-                try:
-                    printed = carry_out(place, folder, block, printed)
-                    if block.action.startswith("in ") and printed and not following.startswith("output"):
-                        raise RuntimeError("it printed what the page does not show:\n%s" % printed)
-                    run += 1
-                except (RuntimeError, OSError, subprocess.TimeoutExpired, json.JSONDecodeError) as error:
-                    print("%s: %s\n%s" % (block, block.action, error))
-                    failed += 1
+        # Those that build in the copy of the source, one after the other; the others beside them.
+        builders = [n for n, blocks in enumerate(pages) if any(block.action.startswith("slow ") for block in blocks)]
+        groups = [builders] + [[n] for n in range(len(pages)) if n not in builders]
+        with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+            done = pool.map(lambda group: [(n, run_page(Page(place, n), pages[n], everything)) for n in group], groups)
+            results = [result for _, result in sorted(pair for group in done for pair in group)]
+    for *_, said in results:
+        print("\n".join(said), end="\n" if said else "")
+    run, left, failed = (sum(result[i] for result in results) for i in range(3))
     print("%d blocks run, %d not run, %d failed" % (run, left, failed))
     sys.exit(failed > 0 or run == 0)
 
