@@ -93,7 +93,7 @@ suite_docs() {
 }
 
 # Address and undefined-behaviour sanitizers over the same tests, but for those that train many nets. All sanitizers with
-# -O1, as their manuals advise: kernels of -O3 took five minutes to compile and ran no faster.
+# -O1, as their manuals advise: what kernels of -O3 save in running is less than what they cost to compile under them.
 suite_sanitizers() {
     need $packages
     say "address and undefined behaviour"
