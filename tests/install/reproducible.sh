@@ -7,6 +7,7 @@ source=$1
 work=$2/reproducible
 level=$3
 rm -rf "$work"
+export CCACHE_DISABLE=1 # meson uses ccache where it is, which would hand out the first build's objects again
 
 # once SOURCE-FOLDER BUILD-FOLDER STAGE JOBS
 once() {
