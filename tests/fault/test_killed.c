@@ -2,12 +2,13 @@
 /*
  * A process killed at any moment of saving leaves a file that loads, the old one or the new one, whole. Killed before
  * each call of the system that a save makes, one after the other; and killed from outside at random moments while it
- * saves files of up to 40 MB again and again. What a killed process leaves beside the file is in nobody's way.
- * Arguments: the number of random kills (default 40).
+ * saves files of up to 40 MB again and again, until as many kills as are wanted have fallen inside a save. What a killed
+ * process leaves beside the file is in nobody's way. Arguments: the number of kills inside a save (default 40).
  */
 #define _DEFAULT_SOURCE
 #include <dirent.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -17,6 +18,11 @@
 #include "support/nets.h"
 
 static int kills = 40;
+/* What a killed process was at, in memory that outlives it: a call of the system, and whether a save. */
+static struct moment {
+    volatile int call;
+    atomic_int saving;
+} *moment;
 static char folder[] = "/tmp/dirac-killed-XXXXXX", path[64];
 
 /* ---- what is saved: every weight is the number of the version ---- */
@@ -71,8 +77,11 @@ static int32_t save_version(saver *s, int version)
     int32_t status = dirac_net_tensor_write(s->net, "linear.weight", s->weights, s->count);
     if (status == DIRAC_OK && s->as_checkpoint)
         status = dirac_checkpoint_set_blob(s->checkpoint, "version", &version, sizeof version);
-    if (status == DIRAC_OK)
-        status = s->as_checkpoint ? dirac_checkpoint_save(s->checkpoint, path) : dirac_net_save(s->net, path);
+    if (status != DIRAC_OK)
+        return status;
+    atomic_store(&moment->saving, 1);
+    status = s->as_checkpoint ? dirac_checkpoint_save(s->checkpoint, path) : dirac_net_save(s->net, path);
+    atomic_store(&moment->saving, 0);
     return status;
 }
 
@@ -121,6 +130,10 @@ static int make_folder(void **state)
 {
     (void)state;
     snprintf(path, sizeof path, "%s/saved", mkdtemp(folder) == NULL ? "" : folder);
+    moment = mmap(NULL, sizeof *moment, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (moment == MAP_FAILED)
+        return -1;
+    shim_inside = &moment->call;
     return 0;
 }
 
@@ -129,6 +142,8 @@ static int drop_folder(void **state)
     (void)state;
     sweep();
     unlink(path);
+    shim_inside = NULL;
+    munmap(moment, sizeof *moment);
     return rmdir(folder);
 }
 
@@ -223,48 +238,76 @@ static void rest(double time)
     nanosleep(&(struct timespec){(time_t)time, (long)((time - (double)(time_t)time) * 1e9)}, NULL);
 }
 
+/* Kills outside a save; and those inside: where in it, how often the file was new, how many temporaries were left. */
+static struct {
+    int outside, inside, in_write, in_fsync, in_rename, fresh, left;
+} seen;
+
+static saver savers[SIZES][2];
+static double times[SIZES][2]; /* of one version */
+
+static void open_savers(void)
+{
+    for (int size = 0; size < SIZES; size++)
+        for (int kind = 0; kind < 2; kind++) {
+            ok(open_saver(&savers[size][kind], widths[size], kind));
+            const double from = seconds();
+            ok(save_version(&savers[size][kind], 1));
+            times[size][kind] = seconds() - from;
+        }
+}
+
+/* One kill, `delay` after the child began. Returns whether it fell inside a save. */
+static int kill_once(int size, int kind, double delay)
+{
+    saver *s = &savers[size][kind];
+    ok(save_version(s, 1));
+    moment->call = 0;
+    const pid_t child = start(widths[size], kind, 2, 0);
+    rest(delay);
+    assert_int_equal(kill(child, SIGKILL), 0);
+    assert_int_equal(was_killed(child), 1);
+    const int call = moment->call, inside = atomic_exchange(&moment->saving, 0);
+    const int version = load_version(s), left = sweep();
+    assert_true(version >= 1);
+    assert_true(left <= inside); /* a save that came to its end leaves nothing */
+    seen.outside += !inside;
+    if (!inside)
+        return 0;
+    seen.inside++;
+    seen.in_write += call == SHIM_WRITE;
+    seen.in_fsync += call == SHIM_FSYNC;
+    seen.in_rename += call == SHIM_RENAME;
+    seen.fresh += version > 1;
+    seen.left += left;
+    return 1;
+}
+
+/* Each size and kind in turn, each until a kill has fallen inside a save of it. */
 static void test_at_any_moment(void **state)
 {
     (void)state;
-    saver savers[SIZES][2];
-    double times[SIZES][2];
-    int in_write = 0, in_fsync = 0, in_rename = 0, left = 0, fresh = 0, done = 0;
     const double begun = seconds();
-    shim_inside = mmap(NULL, sizeof *shim_inside, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    assert_true(shim_inside != MAP_FAILED);
-    for (int size = 0; size < SIZES; size++)
-        for (int as_checkpoint = 0; as_checkpoint < 2; as_checkpoint++) {
-            ok(open_saver(&savers[size][as_checkpoint], widths[size], as_checkpoint));
-            const double from = seconds();
-            ok(save_version(&savers[size][as_checkpoint], 1));
-            times[size][as_checkpoint] = seconds() - from;
-        }
+    memset(&seen, 0, sizeof seen);
+    open_savers();
     for (int i = 0; i < kills; i++) {
         const int size = i % SIZES, kind = i / SIZES % 2;
-        saver *s = &savers[size][kind];
-        ok(save_version(s, 1));
-        const pid_t child = start(widths[size], kind, 2, 0);
-        rest((double)uniform(11, (uint64_t)i, 0, 2) * times[size][kind]);
-        assert_int_equal(kill(child, SIGKILL), 0);
-        assert_int_equal(was_killed(child), 1);
-        in_write += *shim_inside == SHIM_WRITE;
-        in_fsync += *shim_inside == SHIM_FSYNC;
-        in_rename += *shim_inside == SHIM_RENAME;
-        *shim_inside = 0;
-        const int version = load_version(s);
-        assert_true(version >= 1);
-        fresh += version > 1;
-        left += sweep();
-        done++;
+        uint64_t tries = 0;
+        double delay;
+        do {
+            assert_true(tries < 100);
+            delay = (double)uniform(11, 100 * (uint64_t)i + tries++, 0, 2) * times[size][kind];
+        } while (!kill_once(size, kind, delay));
     }
-    print_message("%d kills: %d in write(), %d in fsync(), %d in rename(); %d files new, %d old; %d temporaries; %.0f s\n",
-                  done, in_write, in_fsync, in_rename, fresh, done - fresh, left, seconds() - begun);
-    assert_true(done < 20 || (left > 0 && in_write + in_fsync > 0)); /* the kills did fall into saves */
+    print_message("%d kills inside a save: %d in write(), %d in fsync(), %d in rename(), %d between; %d files new, %d old; "
+                  "%d temporaries; %d more kills outside; %.0f s\n",
+                  seen.inside, seen.in_write, seen.in_fsync, seen.in_rename,
+                  seen.inside - seen.in_write - seen.in_fsync - seen.in_rename, seen.fresh, seen.inside - seen.fresh,
+                  seen.left, seen.outside, seconds() - begun);
+    assert_int_equal(seen.inside, kills);
     for (int size = 0; size < SIZES; size++)
         for (int kind = 0; kind < 2; kind++)
             close_saver(&savers[size][kind]);
-    munmap((void *)shim_inside, sizeof *shim_inside);
-    shim_inside = NULL;
 }
 
 int main(int argc, char **argv)
