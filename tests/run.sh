@@ -106,14 +106,16 @@ suite_sanitizers() {
     UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 run_tests sanitizers -t 10 --no-suite slow
 }
 
-# The long forms of tests/fault: every allocation of every scenario, and KILLS (default 500) processes killed as they save.
+# The long forms of tests/fault: every allocation of every scenario, hooks in all of them, and KILLS (default 500) processes
+# killed as they save.
 suite_faults() {
     need $packages
     say "faults"
     build gate --werror
     "$builds/gate/tests/fault/test_allocation"
+    "$builds/gate/tests/fault/test_hooks"
     "$builds/gate/tests/fault/test_killed" "${KILLS:-500}"
-    passed=$((passed + 2))
+    passed=$((passed + 3))
 }
 
 # list_tests NAME [--suite SUITE]...: names of tests in $builds/NAME, without those that look at how the library is built.

@@ -7,7 +7,7 @@
 #include "fault/scenario_parts.h"
 
 char folder[64], saved_path[96];
-float noise[4096];
+float noise[40960];
 
 /* ---- the folder ---- */
 

@@ -251,6 +251,8 @@ void close_handles(handles *h, dirac_context *context)
 int32_t play(const scenario *s, void (*begin)(void), floats *all)
 {
     handles base = {.which = s->which, .threads = s->flags & THREADS ? 2 : 1}, made = {0};
+    if (scenario_threads > 0)
+        base.threads = scenario_threads;
     memset(&memory, 0, sizeof memory);
     ok(s->prepare(&base));
     if (begin != NULL)

@@ -17,9 +17,10 @@
             return got;                                                \
     } while (0)
 
-/* Random numbers in [-1, 1), made with the folder. */
-extern float noise[4096];
+/* 32 * 1024 * 768 multiply-adds are more than the 2^24 from which on the library asks OpenBLAS, in training. */
+enum { LARGE_BATCH = 32, LARGE_IN = 1024, LARGE_OUT = 768 };
 
+int32_t make_model(dirac_net **out, dirac_context *context, int which);
 int32_t make_kind(dirac_layer_kind **out, dirac_context *context);
 /* Builds; a net that failed is destroyed. */
 int32_t finish_net(dirac_net **net);
@@ -44,6 +45,12 @@ int32_t open_deep(handles *base, handles *made);
 int32_t open_sessions(handles *base, handles *made);
 int32_t compute_mixed(handles *base, handles *made);
 int32_t compare_nets(handles *base, handles *made);
+
+int32_t with_built_model(handles *base);  /* that of handles.which, as small as it can be */
+int32_t with_large_layer(handles *base);  /* a linear layer that OpenBLAS multiplies in training, for LARGE_BATCH */
+int32_t train_large(handles *base, handles *made);
+int32_t train_model(handles *base, handles *made);
+int32_t compute_lean(handles *base, handles *made);
 
 int32_t with_training(handles *base);      /* net, session, sgd, set, batches, checkpoint */
 int32_t with_prefetch(handles *base);      /* the same, with batches made ahead */

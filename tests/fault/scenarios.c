@@ -21,12 +21,21 @@ const scenario scenarios[] = {
     {"sessions", with_mixed_net, open_sessions, 0, 0},
     {"deep session", with_deep_net, open_deep, 0, 0},
     {"forward", with_mixed_net, compute_mixed, THREADS, 0},
+    {"lean forward", with_mixed_net, compute_lean, THREADS, 0},
+    {"large layer", with_large_layer, train_large, COSTLY, 0},
+    {"DiracNet's steps", with_built_model, train_model, COSTLY, 0},
+    {"ResNet's steps", with_built_model, train_model, COSTLY, 1},
+    {"bottleneck ResNet's steps", with_built_model, train_model, COSTLY, 2},
+    {"ImageNet DiracNet's steps", with_built_model, train_model, COSTLY, 3},
+    {"ImageNet ResNet's steps", with_built_model, train_model, COSTLY, 4},
+    {"NIN's steps", with_built_model, train_model, COSTLY, 5},
+    {"ELU net's steps", with_built_model, train_model, COSTLY, 6},
     {"compare", with_model, compare_nets, 0, 0},
     {"optimizer", with_training_net, open_sgd, 0, 0},
     {"training", with_training, train_steps, THREADS, 0},
     {"epoch", with_training, train_epoch, THREADS, 0},
-    {"prefetched epoch", with_prefetch, train_epoch, THREADS, 0},
-    {"evaluation", with_prefetch, evaluate, THREADS, 0},
+    {"prefetched epoch", with_prefetch, train_epoch, THREADS | AHEAD, 0},
+    {"evaluation", with_prefetch, evaluate, THREADS | AHEAD, 0},
     {"save", with_mixed_net, save_net, FILES | SAVES, 0},
     {"save published", with_model, save_published, FILES | SAVES, 0},
     {"save to memory", with_mixed_net, save_net_memory, 0, 0},
@@ -41,9 +50,9 @@ const scenario scenarios[] = {
     {"IDX", with_context, load_idx, FILES, 0},
     {"data sets from memory", with_context, load_sets_memory, 0, 0},
     {"batches", with_set, take_batches, 0, 0},
-    {"prefetched batches", with_set, take_prefetched, THREADS, 0},
+    {"prefetched batches", with_set, take_prefetched, THREADS | AHEAD, 0},
     {"callback batches", with_callback_set, take_batches, 0, 0},
-    {"prefetched callback", with_callback_set, take_prefetched, THREADS, 0},
+    {"prefetched callback", with_callback_set, take_prefetched, THREADS | AHEAD, 0},
     {"checkpoint", with_training, open_checkpoint, 0, 0},
     {"save checkpoint", with_training, save_checkpoint, FILES | SAVES, 0},
     {"save checkpoint to memory", with_training, save_checkpoint_memory, 0, 0},
@@ -55,6 +64,7 @@ const size_t n_scenarios = sizeof scenarios / sizeof scenarios[0];
 counting memory;
 dirac_alloc_fn scenario_allocate = counting_allocate;
 dirac_free_fn scenario_release = counting_release;
+int scenario_blas = 1, scenario_threads;
 void (*faults_on)(void), (*faults_off)(void);
 int (*faults_retry)(int32_t status, const char *call);
 
@@ -73,6 +83,8 @@ int32_t with_context(handles *base)
                                                                                      scenario_release, &memory);
     if (status == DIRAC_OK)
         status = dirac_context_set_threads(base->context, base->threads);
+    if (status == DIRAC_OK && !scenario_blas)
+        status = dirac_context_set_blas(base->context, 0);
     if (status == DIRAC_OK) /* the first handle makes the thread team, which stays */
         status = dirac_net_create(&base->net, base->context);
     dirac_net_destroy(base->net);
@@ -132,6 +144,8 @@ int32_t create_context(handles *base, handles *made)
     (void)base;
     TRY(dirac_context_create_with_allocator(&made->context, scenario_allocate, scenario_release, &memory));
     TRY(dirac_context_set_threads(made->context, 2));
+    if (!scenario_blas)
+        TRY(dirac_context_set_blas(made->context, 0));
     TRY(dirac_net_create(&made->net, made->context));
     dirac_net_destroy(made->net); /* not built: nothing to see */
     made->net = NULL;
@@ -149,33 +163,6 @@ int32_t build_custom(handles *base, handles *made)
     TRY(make_kind(&base->kind, base->context));
     TRY(make_training_net(&made->net, base->context, base->kind));
     return DIRAC_OK;
-}
-
-/* Each model as small as it can be. */
-static dirac_node *add_model(dirac_net *net, int which)
-{
-    dirac_node *x = dirac_net_input2d(net, 3, 32, 32);
-    switch (which) {
-    case 0: return dirac_model_diracnet_cifar(net, x, 16, 0.25, 7, DIRAC_FORM_NORMALIZED_DELTA);
-    case 1: return dirac_model_resnet_cifar(net, x, 10, 0.25, 7, 0, DIRAC_FORM_FIXED_DELTA);
-    case 2: return dirac_model_resnet_cifar(net, x, 11, 0.25, 7, 1, DIRAC_FORM_PLAIN);
-    case 3: return dirac_model_diracnet_imagenet(net, x, 18, 0.0625, 7, DIRAC_FORM_NORMALIZED_DELTA);
-    case 4: return dirac_model_resnet_imagenet(net, x, 18, 0.0625, 7, DIRAC_FORM_DELTA);
-    case 5: return dirac_model_nin(net, x, 7);
-    case 6: return dirac_model_elu(net, x, 7);
-    case 7: return dirac_model_vgg16_cifar(net, x, 7);
-    case 8: return dirac_model_vgg16_imagenet(net, x, 7);
-    default: return dirac_model_vgg_cnn_s(net, dirac_net_input2d(net, 3, 80, 80), 7);
-    }
-}
-
-static int32_t make_model(dirac_net **out, dirac_context *context, int which)
-{
-    const int32_t status = dirac_net_create(out, context);
-    if (status != DIRAC_OK)
-        return status;
-    dirac_net_output(*out, add_model(*out, which));
-    return finish_net(out);
 }
 
 int32_t build_model(handles *base, handles *made)

@@ -38,6 +38,7 @@ enum {
     THREADS = 2, /* starts threads */
     FILES = 4,   /* reads or writes files */
     SAVES = 8,   /* replaces `saved_path` */
+    AHEAD = 32,  /* makes batches ahead, on a thread that even a context of one thread has */
     KEEPS = 16   /* a failed call may leave what is made once for all, or an array that has grown, to its handle */
 };
 
@@ -53,6 +54,8 @@ void drop_folder(void); /* fails the test if anything was left behind */
 extern counting memory;
 extern dirac_alloc_fn scenario_allocate; /* these count in it; NULL: the library's own */
 extern dirac_free_fn scenario_release;
+/* Of all contexts here: 0 forbids OpenBLAS; a number of threads, where 0 leaves it to the scenario's flags. */
+extern int scenario_blas, scenario_threads;
 
 /* Where faults may happen: between the two. Set by the test. */
 extern void (*faults_on)(void);
@@ -69,6 +72,8 @@ void close_handles(handles *h, dirac_context *context);
  * that went well, destroys everything and fails the test unless every byte is back. Returns the act's status.
  */
 int32_t play(const scenario *s, void (*begin)(void), floats *all);
+/* Random numbers in [-1, 1), made with the folder. */
+extern float noise[40960];
 /* A net with every kind of layer, for two inputs: (4, 14, 13) and (2, 3, 4, 5). */
 int32_t make_mixed_net(dirac_net **out, dirac_context *context);
 /* A net of (3, 8, 8) with a custom layer, dropout and batch norm. */
