@@ -106,16 +106,17 @@ suite_sanitizers() {
     UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 run_tests sanitizers -t 10 --no-suite slow
 }
 
-# The long forms of tests/fault: every allocation of every scenario, hooks in all of them, and KILLS (default 500) processes
-# killed as they save.
+# The long forms of tests/fault: every allocation of every scenario, the hooks in all of them, a large file in many places,
+# and KILLS (default 500) processes killed as they save.
 suite_faults() {
     need $packages
     say "faults"
     build gate --werror
     "$builds/gate/tests/fault/test_allocation"
     "$builds/gate/tests/fault/test_hooks"
+    "$builds/gate/tests/fault/test_damaged_large" 2000
     "$builds/gate/tests/fault/test_killed" "${KILLS:-500}"
-    passed=$((passed + 3))
+    passed=$((passed + 4))
 }
 
 # list_tests NAME [--suite SUITE]...: names of tests in $builds/NAME, without those that look at how the library is built.
@@ -130,9 +131,10 @@ list_tests() {
 suite_threads() {
     need $packages
     say "threads"
-    tests="threads prefetch threads_api lifetimes parallel"
+    tests="threads prefetch threads_api lifetimes parallel host_blas"
     [ "${THREADS_FORM:-short}" = long ] ||
-        only="tests/test_threads tests/test_prefetch tests/test_threads_api tests/test_lifetimes tests/fault/test_parallel"
+        only="tests/test_threads tests/test_prefetch tests/test_threads_api tests/test_lifetimes
+tests/fault/test_parallel tests/fault/test_host_blas"
     build threads -Dbuildtype=debugoptimized -Doptimization=1 -Db_sanitize=thread -Db_lundef=false -Dexamples=disabled
     [ "${THREADS_FORM:-short}" = short ] ||
         tests=$(list_tests threads --suite unit --suite layers --suite api --suite fault --no-suite slow)

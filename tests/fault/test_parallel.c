@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Threads beyond the rules of tests/api/test_threads_api.c, meant for ThreadSanitizer and Valgrind: contexts that come
- * and go on several threads, many servers that move to each newly published net while it is trained, a process that forks
- * while its other threads compute, and a host with uses of its own for OpenBLAS.
+ * and go on several threads, many servers that move to each newly published net while it is trained, and a process that
+ * forks while its other threads compute.
  */
 #define _GNU_SOURCE
-#include <dlfcn.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <sys/wait.h>
@@ -307,59 +306,9 @@ static void test_fork_beside_lives(void **state)
     assert_int_equal(fork_beside(workers, want, &stop), 0);
 }
 
-/* ---- a host that uses OpenBLAS itself ---- */
-
-typedef void (*sgemm_fn)(int, int, int, int, int, int, float, const float *, int, const float *, int, float, float *,
-                         int);
-
-typedef struct host {
-    sgemm_fn sgemm;
-    atomic_int stop;
-} host;
-
-static void *multiply_on(void *argument)
-{
-    host *h = argument;
-    static float a[64 * 64], b[64 * 64], c[64 * 64];
-    while (!atomic_load(&h->stop))
-        h->sgemm(101, 111, 111, 64, 64, 64, 1, a, 64, b, 64, 0, c, 64);
-    return NULL;
-}
-
-static void test_openblas_of_the_host(void **state)
-{
-    (void)state;
-    void (*set_threads)(int);
-    int (*get_threads)(void);
-    *(void **)(void *)&set_threads = dlsym(RTLD_DEFAULT, "openblas_set_num_threads");
-    *(void **)(void *)&get_threads = dlsym(RTLD_DEFAULT, "openblas_get_num_threads");
-    host h = {.stop = 0};
-    *(void **)(void *)&h.sgemm = dlsym(RTLD_DEFAULT, "cblas_sgemm");
-    pthread_t thread;
-    float want, loss;
-    if (set_threads == NULL || get_threads == NULL || h.sgemm == NULL)
-        skip(); /* a build without OpenBLAS */
-    set_threads(2);
-    ok(live(&want));
-    assert_int_equal(get_threads(), 2);
-    assert_int_equal(pthread_create(&thread, NULL, multiply_on, &h), 0);
-    for (int i = 0; i < 3; i++) {
-        ok(live(&loss));
-        assert_memory_equal(&loss, &want, sizeof loss);
-    }
-    atomic_store(&h.stop, 1);
-    pthread_join(thread, NULL);
-    assert_int_equal(get_threads(), 2);
-    set_threads(1);
-    ok(live(&loss));
-    assert_memory_equal(&loss, &want, sizeof loss); /* no large linear layer in it: the same bits */
-    assert_int_equal(get_threads(), 1);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_contexts_come_and_go), cmocka_unit_test(test_servers),
-                                       cmocka_unit_test(test_fork), cmocka_unit_test(test_fork_beside_lives),
-                                       cmocka_unit_test(test_openblas_of_the_host)};
+                                       cmocka_unit_test(test_fork), cmocka_unit_test(test_fork_beside_lives)};
     return cmocka_run_group_tests(tests, make_images, drop_images);
 }
