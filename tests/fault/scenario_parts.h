@@ -4,15 +4,17 @@
 #define FAULT_SCENARIO_PARTS_H
 
 #include "fault/scenarios.h"
+#include "support/watched.h"
 
-/* One call of the library with faults; a failed one ends the act, unless the test wants it repeated. */
+/* One call of the library with faults; a failed one ends the act, unless the test wants it repeated. It is made in an unusual
+ * floating-point environment, which it must leave, like the locale, as it was, however it ends. */
 #define TRY(call)                                                      \
     do {                                                               \
-        faults_on();                                                   \
-        int32_t got = (call);                                          \
-        faults_off();                                                  \
+        int32_t got;                                                   \
+        watched_environment = &environments[scenario_environment];     \
+        WATCH((faults_on(), got = (call), faults_off()));              \
         if (got != DIRAC_OK && faults_retry(got, #call))               \
-            got = (call);                                              \
+            WATCH(got = (call));                                       \
         if (got != DIRAC_OK)                                           \
             return got;                                                \
     } while (0)

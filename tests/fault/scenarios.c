@@ -65,6 +65,7 @@ counting memory;
 dirac_alloc_fn scenario_allocate = counting_allocate;
 dirac_free_fn scenario_release = counting_release;
 int scenario_blas = 1, scenario_threads;
+int scenario_environment = 2; /* rounds towards zero, flushes, has one flag raised */
 void (*faults_on)(void), (*faults_off)(void);
 int (*faults_retry)(int32_t status, const char *call);
 

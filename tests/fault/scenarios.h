@@ -57,6 +57,9 @@ extern dirac_free_fn scenario_release;
 /* Of all contexts here: 0 forbids OpenBLAS; a number of threads, where 0 leaves it to the scenario's flags. */
 extern int scenario_blas, scenario_threads;
 
+/* The floating-point environment that the acts are called in, a place in those of support/watched.h. */
+extern int scenario_environment;
+
 /* Where faults may happen: between the two. Set by the test. */
 extern void (*faults_on)(void);
 extern void (*faults_off)(void);
