@@ -106,8 +106,8 @@ suite_sanitizers() {
     UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 run_tests sanitizers -t 10 --no-suite slow
 }
 
-# The long forms of tests/fault: every allocation of every scenario, the hooks in all of them, a large file in many places,
-# and KILLS (default 500) processes killed as they save.
+# The long forms of tests/fault: every allocation of every scenario, the hooks in all of them, a large file damaged in
+# many places, and KILLS (default 500) processes killed as they save.
 suite_faults() {
     need $packages
     say "faults"

@@ -6,8 +6,8 @@
 #include "fault/scenarios.h"
 #include "support/watched.h"
 
-/* One call of the library with faults; a failed one ends the act, unless the test wants it repeated. It is made in an unusual
- * floating-point environment, which it must leave, like the locale, as it was, however it ends. */
+/* One call of the library with faults; a failed one ends the act, unless the test wants it repeated. It is made in an
+ * unusual floating-point environment, which it must leave, like the locale, as it was, however it ends. */
 #define TRY(call)                                                      \
     do {                                                               \
         int32_t got;                                                   \

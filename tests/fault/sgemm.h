@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Watches OpenBLAS's sgemm. A program that links sgemm.c defines cblas_sgemm() itself, so the library's calls of it come
- * here, are counted, and go on to OpenBLAS. For any number of threads.
+ * Watches OpenBLAS's sgemm. A program that links sgemm.c defines cblas_sgemm() itself, so the library's calls of it
+ * come here, are counted, and go on to OpenBLAS. For any number of threads.
  */
 #ifndef FAULT_SGEMM_H
 #define FAULT_SGEMM_H

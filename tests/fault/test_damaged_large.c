@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Files of several megabytes, a DiracNet-34 and a checkpoint of its training, damaged in places drawn at random: a byte
- * changed in one of the ways of damage.h, half of them in the header, which is small beside the numbers; and cut at lengths
- * drawn likewise. Arguments: the number of places (default 32); a quarter as many lengths.
+ * changed in one of the ways of damage.h, half of them in the header, which is small beside the numbers; and cut at
+ * lengths drawn likewise. Arguments: the number of places (default 32); a quarter as many lengths.
  */
 #include "fault/damage.h"
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A host with uses of its own for OpenBLAS: while one thread of it multiplies, a session trains a layer so large that the
- * library multiplies by OpenBLAS too. Every product of both goes through sgemm.c, where the two wait for each other before
- * they go on into OpenBLAS at once. Both must get the bits they get alone, and OpenBLAS keep the thread setting it has.
+ * A host with uses of its own for OpenBLAS: while one thread of it multiplies, a session trains a layer so large that
+ * the library multiplies by OpenBLAS too. Every product of both goes through sgemm.c, where the library waits until the
+ * host is at a product too before it goes on into OpenBLAS. Both must get the bits they get alone, and OpenBLAS keep the
+ * thread setting it has.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -12,7 +13,7 @@
 #include "fault/sgemm.h"
 #include "support/nets.h"
 
-/* Of the layer: 32 * 1024 * 768 multiply-adds, where the library asks OpenBLAS from 2^24 on. And of the host's product. */
+/* Of the layer: 32 * 1024 * 768 multiply-adds, where the library asks OpenBLAS from 2^24 on; and of the host's product. */
 enum { BATCH = 32, IN = 1024, HIDDEN = 768, OUT = 5, STEPS = 3, ROUNDS = 2, SIDE = 384 };
 
 static void (*set_threads)(int);

@@ -174,6 +174,28 @@ static void test_deep_json(void **state)
     assert_null(loaded);
 }
 
+/* A text that opens `levels` brackets and closes them again. The caller frees it. */
+static char *brackets(size_t levels)
+{
+    char *text = malloc(2 * levels + 1);
+    assert_non_null(text);
+    memset(text, '[', levels);
+    memset(text + levels, ']', levels);
+    text[2 * levels] = '\0';
+    return text;
+}
+
+/* The graph is JSON inside a string of the header. */
+static void test_deep_graph(void **state)
+{
+    (void)state;
+    char *deep = brackets(50000);
+    take_net();
+    change("[0]", deep); /* the inputs of "one" */
+    refuse_net(DIRAC_ERR_LIMIT, "JSON");
+    free(deep);
+}
+
 /* ---- graphs ---- */
 
 /* Nodes read only what stands before them: the numbers of the file's nodes are 0 to 3. */
@@ -245,12 +267,99 @@ static void test_nan_payloads(void **state)
     }
 }
 
+/* ---- checkpoints ---- */
+
+/* What it holds, and a file of it in `bytes`. */
+static struct {
+    dirac_sgd *sgd;
+    dirac_checkpoint *checkpoint;
+    floats before;
+} training;
+
+static void see_training(floats *all)
+{
+    append_net(all, net);
+    append_momentum(all, training.sgd, net);
+}
+
+static void take_checkpoint(void)
+{
+    void *data;
+    ok(dirac_checkpoint_save_memory(training.checkpoint, &data, &size));
+    memcpy(bytes, data, size);
+    dirac_buffer_free(context, data, size);
+}
+
+/* A checkpoint with `new` in place of the first `old`, refused by a message with `reason`; nothing changes. */
+static void refuse_checkpoint(const char *old, const char *new, int32_t status, const char *reason)
+{
+    floats after = {NULL, 0};
+    take_checkpoint();
+    change(old, new);
+    refuse(dirac_checkpoint_load_memory(training.checkpoint, bytes, size), status, reason);
+    see_training(&after);
+    same_bits("after a refusal", training.before, after);
+    drop_floats(&after);
+}
+
+static void test_checkpoints(void **state)
+{
+    (void)state;
+    char *deep = brackets(50000);
+    char *drops = malloc(strlen(deep) + 40);
+    assert_non_null(drops);
+    sprintf(drops, "\\\"drops\\\":%s", deep);
+    ok(dirac_sgd_create(&training.sgd, net));
+    ok(dirac_checkpoint_create(&training.checkpoint, context));
+    ok(dirac_checkpoint_add_net(training.checkpoint, "main", net));
+    ok(dirac_checkpoint_add_sgd(training.checkpoint, "opt", training.sgd));
+    see_training(&training.before);
+    refuse_checkpoint("\"sgd/opt/one.weight\"", "\"net/main/one.weight\"", DIRAC_ERR_FORMAT, "net/main/one.weight");
+    refuse_checkpoint("\"data_offsets\":[60,", "\"data_offsets\":[56,", DIRAC_ERR_FORMAT, "net/main/one.bias");
+    refuse_checkpoint("\"data_offsets\":[0,60]", "\"data_offsets\":[9223372036854775788,9223372036854775807]",
+                      DIRAC_ERR_FORMAT, "data_offsets");
+    refuse_checkpoint("\"shape\":[5,3]", "\"shape\":[4294967296,4294967296]", DIRAC_ERR_FORMAT,
+                      "more bytes than can be addressed");
+    refuse_checkpoint("\"dtype\":\"F32\"", "\"dtype\":\"I32\"", DIRAC_ERR_FORMAT, "net/main/one.weight");
+    refuse_checkpoint("\\\"drops\\\":[]", drops, DIRAC_ERR_LIMIT, "JSON");
+    refuse_checkpoint("\\\"inputs\\\":[0]", "\\\"inputs\\\":[1]", DIRAC_ERR_MISMATCH, "main"); /* a cycle */
+    take_checkpoint();
+    ok(dirac_checkpoint_load_memory(training.checkpoint, bytes, size));
+    dirac_checkpoint_destroy(training.checkpoint);
+    dirac_sgd_destroy(training.sgd);
+    drop_floats(&training.before);
+    free(drops), free(deep);
+}
+
+/* The same NaN in the weights of a checkpoint: the net gets its bits. */
+static void test_nan_in_checkpoint(void **state)
+{
+    (void)state;
+    static const unsigned char nan[4] = {0x45, 0x23, 0x81, 0xFF}; /* signalling, negative */
+    dirac_checkpoint *checkpoint;
+    float bias[5];
+    void *data;
+    ok(dirac_checkpoint_create(&checkpoint, context));
+    ok(dirac_checkpoint_add_net(checkpoint, "main", net));
+    ok(dirac_checkpoint_save_memory(checkpoint, &data, &size));
+    memcpy(bytes, data, size);
+    memcpy(bytes + size - 4, nan, 4); /* the last of "two.bias", which stands last */
+    seal(bytes, size);
+    ok(dirac_checkpoint_load_memory(checkpoint, bytes, size));
+    ok(dirac_net_tensor_read(net, "two.bias", bias, 5));
+    assert_memory_equal(bias + 4, nan, 4);
+    ok(dirac_checkpoint_load_memory(checkpoint, data, size));
+    dirac_buffer_free(context, data, size);
+    dirac_checkpoint_destroy(checkpoint);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_duplicate_names), cmocka_unit_test(test_offsets),
                                        cmocka_unit_test(test_huge_shapes), cmocka_unit_test(test_deep_json),
                                        cmocka_unit_test(test_cycles), cmocka_unit_test(test_reading_input),
                                        cmocka_unit_test(test_wrong_dtypes),
-                                       cmocka_unit_test(test_nan_payloads)};
+                                       cmocka_unit_test(test_nan_payloads), cmocka_unit_test(test_deep_graph),
+                                       cmocka_unit_test(test_checkpoints), cmocka_unit_test(test_nan_in_checkpoint)};
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -2,8 +2,8 @@
 /*
  * A process killed at any moment of saving leaves a file that loads, the old one or the new one, whole. Killed before
  * each call of the system that a save makes, one after the other; and killed from outside at random moments while it
- * saves files of up to 40 MB again and again, until as many kills as are wanted have fallen inside a save. What a killed
- * process leaves beside the file is in nobody's way. Arguments: the number of kills inside a save (default 40).
+ * saves files of up to 40 MB again and again, until as many kills as are wanted have fallen inside a save. What a
+ * killed process leaves beside the file is in nobody's way. Arguments: the number of kills inside a save (default 40).
  */
 #define _DEFAULT_SOURCE
 #include <dirent.h>
@@ -299,8 +299,8 @@ static void test_at_any_moment(void **state)
             delay = (double)uniform(11, 100 * (uint64_t)i + tries++, 0, 2) * times[size][kind];
         } while (!kill_once(size, kind, delay));
     }
-    print_message("%d kills inside a save: %d in write(), %d in fsync(), %d in rename(), %d between; %d files new, %d old; "
-                  "%d temporaries; %d more kills outside; %.0f s\n",
+    print_message("%d kills inside a save: %d in write(), %d in fsync(), %d in rename(), %d between; %d files new, %d "
+                  "old; %d temporaries; %d more kills outside; %.0f s\n",
                   seen.inside, seen.in_write, seen.in_fsync, seen.in_rename,
                   seen.inside - seen.in_write - seen.in_fsync - seen.in_rename, seen.fresh, seen.inside - seen.fresh,
                   seen.left, seen.outside, seconds() - begun);
