@@ -265,7 +265,8 @@ fuzz_target() {
 }
 
 # Hostile input, by libFuzzer under both sanitizers: the whole corpus, then FUZZ_SECONDS (default 4) of new inputs for each
-# target of tests/fuzz. A crash leaves its input in $builds/fuzz.
+# target of tests/fuzz. A crash leaves its input in $builds/fuzz. FUZZ_KEEP=FOLDER: seconds of CPU time, added up over runs
+# with that folder, which keeps the inputs; FUZZ_TARGETS: some targets alone.
 suite_fuzz() {
     need $packages clang libclang-rt-dev llvm
     say "fuzzers"
@@ -273,6 +274,13 @@ suite_fuzz() {
         -Db_sanitize=address,undefined -Db_lundef=false \
         '-Dc_args=-fno-sanitize-recover=all -Wno-pass-failed'
     export UBSAN_OPTIONS=print_stacktrace=1
+    if [ -n "${FUZZ_KEEP:-}" ]; then
+        # shellcheck disable=SC2086
+        /usr/bin/python3 "$root/tests/fuzz/long.py" "$builds/fuzz/tests/fuzz" "$root/tests/fuzz/corpus" "$FUZZ_KEEP" \
+            "${FUZZ_SECONDS:-4}" ${FUZZ_TARGETS:-}
+        passed=$((passed + 1))
+        return
+    fi
     in_pairs fuzz_target "$root"/tests/fuzz/corpus/*
 }
 

@@ -62,7 +62,7 @@ typedef void (*operation)(machine *m);
 
 /* The operations of each family, ended by NULL. */
 extern const operation api_context_operations[], api_net_operations[], api_node_operations[], api_session_operations[],
-    api_sgd_operations[], api_data_operations[], api_file_operations[];
+    api_sgd_operations[], api_data_operations[], api_file_operations[], api_model_operations[], api_disk_operations[];
 
 /* ---- arguments (api_values.c) ---- */
 
@@ -88,6 +88,9 @@ api_session *api_pick_session(machine *m);
 void api_drop_net(api_net *net);
 void api_drop_session(api_session *session);
 void api_drop_buffer(api_buffer *buffer);
+
+/* Removes the files of api_disk.c, which must be all that is in their folder. */
+void api_clear_disk(void);
 
 /* The callbacks of a custom kind (api_kind.c). */
 void api_fill_kind(machine *m, dirac_layer_kind *kind);

@@ -5,9 +5,15 @@
 static void create(machine *m)
 {
     const int32_t slot = api_byte(m) % 2;
+    dirac_context *plain = NULL;
+    fuzz_status(dirac_context_create(&plain));
+    dirac_context_destroy(plain);
     dirac_context_destroy(m->contexts[slot]);
     fuzz_status(dirac_context_create_with_allocator(&m->contexts[slot], fuzz_allocate, fuzz_release, &m->memory));
     fuzz_status(dirac_context_create_with_allocator(NULL, fuzz_allocate, NULL, &m->memory));
+    fuzz_status(dirac_context_create(NULL));
+    FUZZ_CHECK(dirac_abi_version() == DIRAC_ABI_VERSION && dirac_version_number() >= 0);
+    FUZZ_CHECK(dirac_version_string()[0] != '\0' && dirac_build_features()[0] != '\0');
 }
 
 static void destroy(machine *m)

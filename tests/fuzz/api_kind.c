@@ -15,6 +15,20 @@ static size_t count_input(const dirac_layer *layer)
     return count;
 }
 
+/* What a layer says of itself in a call, where its shapes are known. */
+static void look_at_layer(const dirac_layer *layer)
+{
+    int64_t in[4], out[4], dims[DIRAC_MAX_RANK];
+    int32_t in_rank, out_rank, rank;
+    FUZZ_CHECK(dirac_layer_input_count(layer) >= 1);
+    FUZZ_CHECK(dirac_layer_input_shape(layer, 0, in, &in_rank) == DIRAC_OK);
+    FUZZ_CHECK(dirac_layer_output_shape(layer, out, &out_rank) == DIRAC_OK);
+    FUZZ_CHECK(out_rank == in_rank && memcmp(in, out, (size_t)in_rank * sizeof in[0]) == 0);
+    FUZZ_CHECK(dirac_layer_parameter_shape(layer, "p", dims, &rank) == DIRAC_OK && rank == 1 && dims[0] == 1);
+    FUZZ_CHECK(dirac_layer_parameter_shape(layer, "none", dims, &rank) == DIRAC_ERR_NOT_FOUND);
+    FUZZ_CHECK(isfinite(dirac_layer_get_float(layer, "slope")) && dirac_layer_get_float(layer, "none") == 0);
+}
+
 /* y = p x with a parameter p, a state that counts, and x kept. */
 static int32_t set_up(void *user, dirac_layer *layer)
 {
@@ -23,6 +37,9 @@ static int32_t set_up(void *user, dirac_layer *layer)
     const int64_t mode = dirac_layer_get_int(layer, "mode");
     (void)user;
     fuzz_status(dirac_layer_input_shape(layer, 77, dims, &rank));
+    fuzz_status(dirac_layer_output_shape(layer, dims, &rank));
+    FUZZ_CHECK(dirac_layer_parameter_shape(layer, "p", dims, &rank) == DIRAC_ERR_NOT_FOUND);
+    FUZZ_CHECK(dirac_layer_kept_count(layer) == 0);
     fuzz_status(dirac_layer_set_output_shape(layer, NULL, 3));
     FUZZ_CHECK(dirac_layer_input_shape(layer, 0, dims, &rank) == DIRAC_OK);
     if (mode == ODD_SHAPE)
@@ -44,6 +61,8 @@ static int32_t forward(void *user, dirac_layer *layer)
     float *kept = dirac_layer_kept(layer);
     (void)user;
     FUZZ_CHECK(x != NULL && p != NULL && y != NULL && dirac_layer_parameter(layer, "none") == NULL);
+    look_at_layer(layer);
+    FUZZ_CHECK(dirac_layer_kept_count(layer) == (kept != NULL ? dirac_layer_batch(layer) + 2 : 0));
     FUZZ_CHECK(dirac_layer_input(layer, -1) == NULL && dirac_layer_parameter_gradient(layer, "p") == NULL);
     FUZZ_CHECK((calls != NULL) == (dirac_layer_is_training(layer) == 1));
     fuzz_status(dirac_layer_keep(layer, 1, 1));
@@ -51,7 +70,7 @@ static int32_t forward(void *user, dirac_layer *layer)
         y[i] = p[0] * x[i];
     if (calls != NULL)
         calls[0] += 1;
-    for (int64_t i = 0; kept != NULL && i < dirac_layer_batch(layer) + 2; i++)
+    for (int64_t i = 0; i < dirac_layer_kept_count(layer); i++)
         kept[i] = 7;
     return dirac_layer_get_int(layer, "mode") == FAILS_FORWARD;
 }
@@ -62,6 +81,7 @@ static int32_t backward(void *user, dirac_layer *layer)
     const float *p = dirac_layer_parameter(layer, "p"), *kept = dirac_layer_kept(layer);
     float *dx = dirac_layer_input_gradient(layer, 0), *dp = dirac_layer_parameter_gradient(layer, "p");
     (void)user;
+    look_at_layer(layer);
     FUZZ_CHECK(dy != NULL && x != NULL && p != NULL && kept != NULL && kept[0] == 7);
     for (size_t i = count_input(layer); i-- > 0;) {
         if (dp != NULL)

@@ -78,6 +78,8 @@ static void look_at_net(machine *m)
     FUZZ_CHECK(dirac_net_output_node(net, dirac_net_output_count(net)) == NULL);
     FUZZ_CHECK(dirac_net_input_node(net, -1) == NULL && dirac_net_tensor_name(net, -1) == NULL);
     FUZZ_CHECK(dirac_net_trained_count(net) >= 0 && dirac_net_multiply_adds(net) >= 0);
+    FUZZ_CHECK(dirac_net_tensor_count(net) >= 0);
+    FUZZ_CHECK(dirac_net_tensor_name(net, dirac_net_tensor_count(net)) == NULL);
     (void)dirac_net_version(net);
     (void)dirac_net_load_report(net);
 }

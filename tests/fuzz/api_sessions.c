@@ -56,6 +56,7 @@ static void set_option(machine *m)
     case 3: fuzz_status(dirac_session_set_seed(s->session, api_seed(m))); break;
     case 4: fuzz_status(dirac_session_set_strict(s->session, api_option(m))); break;
     case 5: fuzz_status(dirac_session_set_label_smoothing(s->session, (float)api_real(m))); break;
+    case 6: fuzz_status(dirac_session_set_lean(s->session, api_option(m))); break;
     default: fuzz_status(dirac_session_set_batch(s->session, api_size(m))); break;
     }
 }
@@ -101,9 +102,24 @@ static void forward(machine *m)
         fuzz_status(dirac_session_forward(s->session, inputs[0], n));
 }
 
+/* The shapes of the newest node of each net: of one net at most can they be asked. */
+static void look_at_shapes(const machine *m, const dirac_session *session)
+{
+    for (int32_t i = 0; i < SLOTS; i++) {
+        const api_net *net = &m->nets[i];
+        const dirac_node *node = net->n_nodes > 0 ? net->nodes[net->n_nodes - 1] : NULL;
+        int64_t dims[4] = {0};
+        int32_t rank = 0;
+        const int32_t status = dirac_session_shape(session, node, dims, &rank);
+        fuzz_status(status);
+        FUZZ_CHECK(status != DIRAC_OK || (rank >= 1 && rank <= 4 && dims[0] >= 1 && dims[rank - 1] >= 1));
+    }
+}
+
 static void look(machine *m)
 {
     api_session *s = api_pick_session(m);
+    look_at_shapes(m, s->session);
     const float *values = NULL;
     size_t count = 0;
     volatile float sum = 0;

@@ -73,6 +73,7 @@ static inline void fuzz_status(int32_t status)
 {
     FUZZ_CHECK(status <= 0 && status >= DIRAC_ERR_THREAD);
     FUZZ_CHECK(status == DIRAC_OK || dirac_error_message()[0] != '\0');
+    FUZZ_CHECK(strcmp(dirac_status_name(status), "DIRAC_ERR_UNKNOWN") != 0 && dirac_status_string(status)[0] != '\0');
 }
 
 #endif

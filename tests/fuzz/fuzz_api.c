@@ -20,7 +20,8 @@ static void step(machine *m)
         api_net_operations, api_net_operations, api_net_operations, api_net_operations, api_net_operations, api_node_operations,
         api_node_operations, api_session_operations, api_session_operations, api_session_operations, api_session_operations,
         api_sgd_operations, api_data_operations, api_data_operations, api_file_operations, api_context_operations};
-    const operation *family = families[api_byte(m) % 16];
+    const uint8_t byte = api_byte(m);
+    const operation *family = byte < 240 ? families[byte % 16] : byte < 248 ? api_model_operations : api_disk_operations;
     family[api_byte(m) % count_operations(family)](m);
     FUZZ_CHECK(fegetround() == FE_TONEAREST);
 }
@@ -69,6 +70,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     destroy_work(m);
     if (!owners_first)
         destroy_owners(m);
+    api_clear_disk();
     FUZZ_CHECK(m->memory.blocks == 0 && m->memory.bytes == 0);
     return 0;
 }

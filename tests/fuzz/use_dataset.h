@@ -25,6 +25,29 @@ static inline void fuzz_read_samples(const dirac_dataset *set)
     free(sample);
 }
 
+/* Two sets that should hold the same, or are both NULL: labels, and the values of the first samples. */
+static inline void fuzz_same_samples(const dirac_dataset *a, const dirac_dataset *b)
+{
+    int64_t dims[4] = {0};
+    int32_t rank = 0;
+    size_t values = 1;
+    FUZZ_CHECK((a == NULL) == (b == NULL) && dirac_dataset_count(a) == dirac_dataset_count(b));
+    if (a == NULL)
+        return;
+    FUZZ_CHECK(dirac_dataset_shape(a, dims, &rank) == DIRAC_OK);
+    for (int32_t i = 0; i < rank; i++)
+        values *= (size_t)dims[i];
+    float *sample = malloc(2 * values * sizeof *sample);
+    FUZZ_CHECK(sample != NULL);
+    for (int64_t i = 0; i < dirac_dataset_count(a) && i < 4; i++) {
+        FUZZ_CHECK(dirac_dataset_label(a, i) == dirac_dataset_label(b, i));
+        FUZZ_CHECK(dirac_dataset_read(a, i, sample, values) == DIRAC_OK);
+        FUZZ_CHECK(dirac_dataset_read(b, i, sample + values, values) == DIRAC_OK);
+        FUZZ_CHECK(memcmp(sample, sample + values, values * sizeof *sample) == 0);
+    }
+    free(sample);
+}
+
 static inline void fuzz_read_batches(dirac_dataset *set)
 {
     dirac_batches *batches = NULL;
