@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # The shared library exports the functions its headers declare, no more and no less, imports nothing that prints, exits
-# or changes the state of the process, and each of its functions is in the test of NULL arguments and in that of watched
-# calls. Usage: symbols.sh LIBRARY INCLUDE TEST...
+# or changes the state of the process, and each of its functions is in the test of NULL arguments, in that of watched
+# calls, and among the calls of the fuzzer. Usage: symbols.sh LIBRARY INCLUDE TEST...
 set -eu
 library=$1
 include=$2
@@ -34,7 +34,9 @@ for name in exit _exit _Exit quick_exit abort atexit printf vprintf puts putchar
     fi
 done
 
+cat "$(dirname "$0")"/../fuzz/api*.c "$(dirname "$0")"/../fuzz/fuzz.h >"$scratch/fuzzed"
 while read -r name; do
+    grep -qw "$name" "$scratch/fuzzed" || { echo "$name is not in tests/fuzz/api*.c"; failed=1; }
     for test in "$@"; do
         grep -q "\<$name(" "$test" || { echo "$name is not in $(basename "$test")"; failed=1; }
     done

@@ -86,7 +86,7 @@ static void look_at_set(machine *m)
     const size_t count = elements_of(set);
     fuzz_status(dirac_dataset_set_class_name(set, api_option(m), api_name(m)));
     (void)dirac_dataset_class_name(set, api_option(m));
-    FUZZ_CHECK(dirac_dataset_label(set, index) >= -1 && dirac_dataset_classes(set) >= 0);
+    FUZZ_CHECK(dirac_dataset_label(set, index) >= -1 && dirac_dataset_classes(set) >= 0 && dirac_dataset_count(set) >= 0);
     if (count < NUMBERS / 2)
         fuzz_status(dirac_dataset_read(set, index, m->numbers + NUMBERS / 2, count + (api_byte(m) > 250)));
 }
