@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Descriptions of graphs that are JSON but no graph: one place of a sound one is changed at a time, and the refusal says
- * which node and what is wrong with it. The sound one is written by hand, after the form in graph/describe.h. */
+/* Descriptions of graphs that are JSON but no graph: one place of a sound one is changed at a time, and the refusal
+ * says which node and what is wrong with it. The sound one is written by hand, after the form in graph/describe.h. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

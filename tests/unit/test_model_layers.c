@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the numbers of parameters of the models do not tell: which layers without parameters they have, in which order and
- * with which options. Each list is that of the net's published definition: the .prototxt files of VGG-16, VGG-CNN-S and
- * NIN, section 4.2 of the ELU paper, torchvision's ResNets, He's identity mappings, section 3 of the DiracNets paper.
+ * What the numbers of parameters of the models do not tell: which layers without parameters they have, in which order
+ * and with which options. Each list is that of the net's published definition: the .prototxt files of VGG-16, VGG-CNN-S
+ * and NIN, section 4.2 of the ELU paper, torchvision's ResNets, He's identity mappings, section 3 of the DiracNets
+ * paper.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -42,8 +43,8 @@ static dirac_net *begin(int64_t size, dirac_node **x)
     return net;
 }
 
-/* The layers as a text, a letter each: C conv, N batch norm, r ReLU, e ELU, L linear, M max-pool, A average-pool, G global
- * average pool, D dropout, R response norm, F flatten, + sum. */
+/* The layers as a text, a letter each: C conv, N batch norm, r ReLU, e ELU, L linear, M max-pool, A average-pool,
+ * G global average pool, D dropout, R response norm, F flatten, + sum. */
 static const char *letters(const dirac_net *net, char *text)
 {
     static const char *const kinds[] = {"conv C", "batch_norm N", "relu r", "elu e", "linear L", "max_pool M",
@@ -72,7 +73,8 @@ static void assert_layers(dirac_net *net, dirac_node *logits, const char *expect
 }
 
 /* A real option of all layers of a kind, in order. */
-static void assert_options(const dirac_net *net, const char *kind, const char *option, const double *expected, size_t count)
+static void assert_options(const dirac_net *net, const char *kind, const char *option, const double *expected,
+                           size_t count)
 {
     size_t found = 0;
     for (size_t i = 0; i < net->n_nodes; i++) {
@@ -87,7 +89,8 @@ static void assert_options(const dirac_net *net, const char *kind, const char *o
 }
 
 /* An option with a value a dimension, the same in both, of all layers of a kind. */
-static void assert_windows(const dirac_net *net, const char *kind, const char *option, const int64_t *expected, size_t count)
+static void assert_windows(const dirac_net *net, const char *kind, const char *option, const int64_t *expected,
+                           size_t count)
 {
     size_t found = 0;
     for (size_t i = 0; i < net->n_nodes; i++) {
