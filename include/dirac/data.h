@@ -225,7 +225,8 @@ DIRAC_API int32_t dirac_batches_set_flip(dirac_batches *batches, int32_t flip);
 DIRAC_API int32_t dirac_batches_set_normalization(dirac_batches *batches, const float *mean, const float *deviation,
                                                   int64_t channels);
 /**
- * How many batches a background thread prepares ahead.
+ * How many batches a background thread prepares ahead, in the floating-point environment of who takes them: when
+ * rounding or flushing has changed at the next call, those that are ready are made again.
  * @param batches_ahead 0 (default: none, no thread) to 16. Errors: ARGUMENT, STATE. Threads: one. Since 0.1.
  */
 DIRAC_API int32_t dirac_batches_set_prefetch(dirac_batches *batches, int32_t batches_ahead);

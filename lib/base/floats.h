@@ -8,6 +8,8 @@
 #define BASE_FLOATS_H
 
 #include <fenv.h>
+#include <stdbool.h>
+#include <stdint.h>
 
 static inline void dirac__floats_put_back(const fenv_t *kept)
 {
@@ -18,5 +20,23 @@ static inline void dirac__floats_put_back(const fenv_t *kept)
 #define DIRAC__HOLD_FLOATS()                                                                       \
     fenv_t floats_kept __attribute__((cleanup(dirac__floats_put_back)));                           \
     feholdexcept(&floats_kept)
+
+/* Rounding, denormals and traps: what an environment holds beside the flags that arithmetic raises, and reads much faster.
+ * False where only rounding is known. */
+static inline bool dirac__floats_modes(uint64_t *modes)
+{
+#if defined(__x86_64__)
+    uint16_t x87;
+    __asm__ volatile("fnstcw %0" : "=m"(x87));
+    *modes = (uint64_t)x87 << 32 | (__builtin_ia32_stmxcsr() & 0xFFC0u);
+    return true;
+#elif defined(__aarch64__)
+    __asm__ volatile("mrs %0, fpcr" : "=r"(*modes));
+    return true;
+#else
+    *modes = (uint64_t)fegetround();
+    return false;
+#endif
+}
 
 #endif

@@ -476,7 +476,7 @@ bool dirac__json_number(const dirac__json *value, double *out)
     int32_t type = dirac__json_type(value);
     if (type != DIRAC__JSON_INTEGER && type != DIRAC__JSON_NUMBER)
         return false;
-    *out = type == DIRAC__JSON_INTEGER ? (double)value->as.integer : value->as.number;
+    *out = type == DIRAC__JSON_INTEGER ? dirac__nearest_double(value->as.integer) : value->as.number;
     return true;
 }
 

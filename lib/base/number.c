@@ -132,6 +132,28 @@ static uint64_t round_to_double(uint64_t fraction, int32_t exponent, bool more)
     return exponent >= -1022 ? ((uint64_t)(exponent + 1022) << 52) + kept : kept;
 }
 
+/* The bits of the nearest float to a double's, *exact whether it is that number: a cast rounds as the thread is set to. */
+static uint32_t round_to_float(uint64_t bits, bool *exact)
+{
+    const uint32_t sign = (uint32_t)(bits >> 63) << 31;
+    const int32_t field = (int32_t)(bits >> 52 & 0x7FF), exponent = field - 1023;
+    const uint64_t fraction = bits & ((UINT64_C(1) << 52) - 1), m = fraction | UINT64_C(1) << 52;
+    *exact = field == 0x7FF || (field == 0 && fraction == 0);
+    if (field == 0x7FF) /* NaN stays NaN, quietly */
+        return sign | 0x7F800000u | (fraction == 0 ? 0 : 0x400000u | (uint32_t)(fraction >> 29));
+    if (exponent > 127)
+        return sign | 0x7F800000u;
+    const int32_t drop = exponent >= -126 ? 29 : 29 - 126 - exponent;
+    if (field == 0 || drop > 54)
+        return sign;
+    const uint64_t rest = m & ((UINT64_C(1) << drop) - 1), half = UINT64_C(1) << (drop - 1);
+    uint32_t kept = (uint32_t)(m >> drop);
+    *exact = rest == 0;
+    if (rest > half || (rest == half && (kept & 1) != 0))
+        kept++; /* a carry goes into the exponent, as in round_to_double() */
+    return sign | (exponent >= -126 ? ((uint32_t)(exponent + 126) << 23) + kept : kept);
+}
+
 /* The bits of the nearest double; those of infinity or more when it is beyond the range. */
 static uint64_t decimal_to_bits(const decimal *number)
 {
@@ -150,6 +172,33 @@ static uint64_t decimal_to_bits(const decimal *number)
     uint64_t quotient = big_divide(&a, &b, &exponent, &more);
     exponent += (int32_t)power;
     return exponent > 1023 ? UINT64_C(0x7FF) << 52 : round_to_double(quotient, exponent, more);
+}
+
+static double from_bits(uint64_t bits)
+{
+    double value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+double dirac__nearest_double(int64_t value)
+{
+    const uint64_t sign = value < 0 ? UINT64_C(1) << 63 : 0, size = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
+    if (size == 0)
+        return 0;
+    const int32_t zeros = __builtin_clzll(size);
+    return from_bits(sign | round_to_double(size << zeros, 63 - zeros, false));
+}
+
+float dirac__nearest_float(double value)
+{
+    uint64_t bits;
+    float nearest;
+    bool unused;
+    memcpy(&bits, &value, sizeof bits);
+    const uint32_t rounded = round_to_float(bits, &unused);
+    memcpy(&nearest, &rounded, sizeof nearest);
+    return nearest;
 }
 
 /* ---- from double to decimal ---- */
@@ -230,25 +279,19 @@ static void round_decimal(const decimal *exact, int32_t n, decimal *out)
     strip_zeros(out);
 }
 
-static double from_bits(uint64_t bits)
-{
-    double value;
-    memcpy(&value, &bits, sizeof value);
-    return value;
-}
-
 /* The fewest digits, up to n, that are read back as the same double, or with n <= 9 as the same float. */
 static void shortest_decimal(uint64_t bits, int32_t n, decimal *out)
 {
     decimal exact;
-    double value = from_bits(bits);
-    bool is_float = n <= 9 && (double)(float)value == value;
+    bool is_float, unused;
+    const uint32_t nearest = round_to_float(bits, &is_float);
+    is_float = is_float && n <= 9;
     bits_to_decimal(bits, &exact);
     strip_zeros(&exact);
     for (int32_t i = 1; i <= n; i++) {
         round_decimal(&exact, i, out);
         uint64_t back = decimal_to_bits(out);
-        if (back == bits || (is_float && (float)from_bits(back) == (float)value))
+        if (back == bits || (is_float && round_to_float(back, &unused) == nearest))
             return;
     }
 }

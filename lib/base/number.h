@@ -17,6 +17,11 @@ char *dirac__format_number(char out[DIRAC__NUMBER_CAPACITY], double value, int32
  * or it is beyond double's range. */
 bool dirac__parse_number(const char *text, size_t size, double *value, size_t *used);
 
+/* The nearest float or double, ties to even, infinity beyond the range: what a cast gives when rounding to nearest, whatever
+ * the floating-point mode. For numbers of files, which are to be read alike by all. */
+float dirac__nearest_float(double value);
+double dirac__nearest_double(int64_t value);
+
 /* Reads a whole text of decimal digits with an optional '-'; false when it is anything else or beyond int64_t. */
 bool dirac__parse_integer(const char *text, size_t size, int64_t *value);
 

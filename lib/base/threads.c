@@ -24,6 +24,7 @@
 #include <unistd.h>
 
 #include "base/fail.h"
+#include "base/floats.h"
 
 /* How often a thread looks again before it sleeps: tens of microseconds, about what falling asleep and waking cost. The
  * layers of a net follow each other within that time. */
@@ -58,7 +59,7 @@ struct dirac__team {
     bool started;
     int32_t workers; /* how many could be started */
     uint32_t number; /* of the job */
-    uint64_t modes;  /* as read_modes() tells them */
+    uint64_t modes;  /* as dirac__floats_modes() tells them */
     uint32_t modes_number; /* counts their changes */
 
     _Alignas(LINE) fenv_t environment; /* with the modes of that number; behind the slots */
@@ -82,28 +83,11 @@ static void pause_briefly(void)
 
 /* ---- floating-point modes ---- */
 
-/* Rounding, denormals and traps: what an environment holds beside the flags that arithmetic raises, and reads much faster. */
-static bool read_modes(uint64_t *modes)
-{
-#if defined(__x86_64__)
-    uint16_t x87;
-    __asm__ volatile("fnstcw %0" : "=m"(x87));
-    *modes = (uint64_t)x87 << 32 | (__builtin_ia32_stmxcsr() & 0xFFC0u);
-    return true;
-#elif defined(__aarch64__)
-    __asm__ volatile("mrs %0, fpcr" : "=r"(*modes));
-    return true;
-#else
-    (void)modes;
-    return false;
-#endif
-}
-
 /* Notes the caller's environment, if its modes are not those of the job before, or cannot be told. */
 static void note_environment(dirac__team *team)
 {
     uint64_t modes = 0;
-    if (read_modes(&modes) && team->modes_number != 0 && modes == team->modes)
+    if (dirac__floats_modes(&modes) && team->modes_number != 0 && modes == team->modes)
         return;
     team->modes = modes;
     team->modes_number += team->modes_number == UINT32_MAX ? 2 : 1; /* 0 is no one's */

@@ -134,7 +134,7 @@ static int32_t begin(dirac_batches *batches, int64_t per_epoch)
 static int32_t make(dirac_batches *batches, const dirac__batch **out)
 {
     if (batches->prefetch)
-        return dirac__prefetch_take(batches->prefetch, out);
+        return dirac__prefetch_take(batches->prefetch, &batches->position, out);
     *out = &batches->batch;
     return dirac__maker_make(&batches->maker, &batches->position, &batches->batch);
 }

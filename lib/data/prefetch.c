@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A thread that makes batches ahead. The batches lie in a ring with one slot more than may be made ahead: it is the
- * taker's until the next take. One mutex guards all counters; batches are made outside it. */
+ * taker's until the next take. One mutex guards all counters; batches are made outside it, under the floating-point modes
+ * of the taker: when those change, what was made ahead is made anew. */
 #define _POSIX_C_SOURCE 200809L
 #include "data/prefetch.h"
 
@@ -9,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/fail.h"
+#include "base/floats.h"
 #include "base/threads.h"
 
 struct dirac__prefetch {
@@ -25,6 +27,8 @@ struct dirac__prefetch {
     uint64_t made, taken; /* counts; batch k lies in slot k % (ahead + 1) */
     uint64_t seeks;       /* a batch begun before the last of them is dropped */
     dirac__place next;    /* what the thread makes next */
+    fenv_t environment;   /* the taker's */
+    uint64_t modes;       /* of it */
     int32_t failure;      /* of batch `next`; the thread rests until a retry is asked for */
     bool failure_taken;
     bool stop;
@@ -51,8 +55,10 @@ static void make_next(dirac__prefetch *prefetch)
 {
     dirac__place place = prefetch->next;
     uint64_t seeks = prefetch->seeks;
+    fenv_t environment = prefetch->environment;
     dirac__batch *batch = slot(prefetch, prefetch->made);
     pthread_mutex_unlock(&prefetch->mutex);
+    fesetenv(&environment);
     int32_t status = dirac__maker_make(prefetch->maker, &place, batch);
     pthread_mutex_lock(&prefetch->mutex);
     if (seeks != prefetch->seeks)
@@ -148,6 +154,8 @@ int32_t dirac__prefetch_start(dirac__prefetch **out, dirac__maker *maker, int32_
     prefetch->per_epoch = per_epoch;
     prefetch->next = inside(prefetch, *from);
     prefetch->process = getpid();
+    dirac__floats_modes(&prefetch->modes);
+    fegetenv(&prefetch->environment);
     status = start_thread(prefetch);
     if (status == DIRAC_OK)
         *out = prefetch;
@@ -176,10 +184,28 @@ void dirac__prefetch_stop(dirac__prefetch *prefetch)
     free_ring(prefetch);
 }
 
-int32_t dirac__prefetch_take(dirac__prefetch *prefetch, const dirac__batch **out)
+/* With the mutex locked. */
+static void go_on_from(dirac__prefetch *prefetch, const dirac__place *to)
+{
+    prefetch->seeks++;
+    prefetch->made = prefetch->taken;
+    prefetch->next = inside(prefetch, *to);
+    prefetch->failure = DIRAC_OK;
+    prefetch->failure_taken = false;
+    pthread_cond_signal(&prefetch->wake);
+}
+
+int32_t dirac__prefetch_take(dirac__prefetch *prefetch, const dirac__place *place, const dirac__batch **out)
 {
     int32_t status = DIRAC_OK;
+    uint64_t modes;
+    dirac__floats_modes(&modes);
     pthread_mutex_lock(&prefetch->mutex);
+    if (modes != prefetch->modes) {
+        prefetch->modes = modes;
+        fegetenv(&prefetch->environment);
+        go_on_from(prefetch, place);
+    }
     if (prefetch->failure_taken) { /* only now: the host may have put right what was wrong */
         prefetch->failure = DIRAC_OK;
         prefetch->failure_taken = false;
@@ -201,11 +227,6 @@ int32_t dirac__prefetch_take(dirac__prefetch *prefetch, const dirac__batch **out
 void dirac__prefetch_seek(dirac__prefetch *prefetch, const dirac__place *to)
 {
     pthread_mutex_lock(&prefetch->mutex);
-    prefetch->seeks++;
-    prefetch->made = prefetch->taken;
-    prefetch->next = inside(prefetch, *to);
-    prefetch->failure = DIRAC_OK;
-    prefetch->failure_taken = false;
-    pthread_cond_signal(&prefetch->wake);
+    go_on_from(prefetch, to);
     pthread_mutex_unlock(&prefetch->mutex);
 }

@@ -16,8 +16,10 @@ int32_t dirac__prefetch_start(dirac__prefetch **out, dirac__maker *maker, int32_
 /* Ends the thread, after the batch it is making. NULL is accepted. */
 void dirac__prefetch_stop(dirac__prefetch *prefetch);
 
-/* Waits for the next batch, valid until the next take. After an error (CALLBACK) the same batch is next. */
-int32_t dirac__prefetch_take(dirac__prefetch *prefetch, const dirac__batch **out);
+/* Waits for the next batch, which is at `place`, valid until the next take. It was made under the caller's floating-point
+ * modes. After an error (CALLBACK) the same batch is next. */
+int32_t dirac__prefetch_take(dirac__prefetch *prefetch, const dirac__place *place,
+                             const dirac__batch **out);
 /* Drops what is made ahead and goes on from `to`. Does not wait. */
 void dirac__prefetch_seek(dirac__prefetch *prefetch, const dirac__place *to);
 

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/fail.h"
+#include "base/number.h"
 #include "base/utf8.h"
 #include "io/half.h"
 
@@ -114,7 +115,7 @@ int32_t dirac__safetensors_to_float(const dirac__safetensors *file,
         for (size_t i = 0; i < count; i++) {
             double value;
             dirac__little_endian_copy(&value, in + i * size, size, size);
-            out[i] = (float)value;
+            out[i] = dirac__nearest_float(value);
             if (isinf(out[i]) && !isinf(value)) {
                 return dirac__fail(
                     DIRAC_ERR_FORMAT,

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* The settings that a checkpoint keeps as JSON, and back. 64-bit numbers without a sign are kept as signed ones. */
-#include <float.h>
 #include <math.h>
 #include <string.h>
 
 #include <dirac/status.h>
 
 #include "base/fail.h"
+#include "base/number.h"
 #include "train/checkpoint.h"
 
 static void put_integer(dirac__buffer *b, const char *name, int64_t value)
@@ -29,14 +29,14 @@ static int64_t get_integer(const dirac__json *from, const char *name, int64_t le
     return value;
 }
 
-/* At least 0 and below `below`. */
+/* As a float at least 0, finite and below `below`. */
 static float get_float(const dirac__json *value, double below, bool *ok)
 {
     double number = 0;
-    *ok = *ok && dirac__json_number(value, &number) && number >= 0 && number < 3.4028235e38 && number < below;
-    if (!*ok)
-        return 0;
-    return number > (double)FLT_MAX ? FLT_MAX : (float)number; /* which nine digits round up */
+    *ok = *ok && dirac__json_number(value, &number);
+    const float nearest = dirac__nearest_float(number);
+    *ok = *ok && nearest >= 0 && isfinite(nearest) && (double)nearest < below;
+    return *ok ? nearest : 0;
 }
 
 /* A parameter's own decay; -1: the optimizer's. */

@@ -342,14 +342,54 @@ static void the_rounding_mode_does_not_matter(void **state)
     static const int modes[] = {FE_UPWARD, FE_DOWNWARD, FE_TOWARDZERO};
     (void)state;
     for (size_t i = 0; i < 3; i++) {
-        char text[DIRAC__NUMBER_CAPACITY];
+        char text[DIRAC__NUMBER_CAPACITY], small[DIRAC__NUMBER_CAPACITY];
         assert_int_equal(fesetround(modes[i]), 0);
         double a = parse("0.1"), b = parse("9007199254740993");
         dirac__format_number(text, 0.1, 17);
+        dirac__format_number(small, (double)0.1f, 9);
         assert_int_equal(fesetround(FE_TONEAREST), 0);
         assert_true(a == 0.1 && b == 9007199254740992.0);
         assert_string_equal(text, "0.1");
+        assert_string_equal(small, "0.1");
     }
+}
+
+/* The witness is the machine's own cast, which rounds to nearest here. */
+static void check_nearest(uint64_t bits)
+{
+    const double value = from_bits(bits), whole = (double)(int64_t)bits;
+    const float want = (float)value;
+    for (size_t i = 0; i < 4; i++) {
+        fesetround((const int[]){FE_TONEAREST, FE_UPWARD, FE_DOWNWARD, FE_TOWARDZERO}[i]);
+        const float got = dirac__nearest_float(value);
+        const double double_got = dirac__nearest_double((int64_t)bits);
+        fesetround(FE_TONEAREST);
+        if (isnan(value))
+            assert_true(isnan(got));
+        else
+            assert_memory_equal(&got, &want, sizeof got);
+        assert_true(to_bits(double_got) == to_bits(whole));
+    }
+}
+
+static void nearest_is_what_a_cast_gives(void **state)
+{
+    (void)state;
+    for (uint64_t i = 0; i < 20000; i++) {
+        const uint64_t bits = random_word(i), sign = bits & UINT64_C(1) << 63, fraction = bits >> 12;
+        check_nearest(bits);
+        check_nearest(bits >> i % 64); /* integers of every length */
+        check_nearest(sign | (UINT64_C(1023 - 160) + i % 320) << 52 | fraction); /* around the range of float */
+        /* ties, and one beside them, of normal floats */
+        const uint64_t tie = sign | (UINT64_C(1023 - 126) + i % 254) << 52 | (fraction >> 29 << 29) | UINT64_C(1) << 28;
+        check_nearest(tie - 1), check_nearest(tie), check_nearest(tie + 1);
+    }
+    const double edges[] = {0, -0.0, FLT_MAX, 0x1.ffffffp127, 0x1.fffffefffffffp127, 0x1p-149, 0x1p-150, 0x1.0000000000001p-150,
+                            0x1.8p-149, 0x1.ffffffp-127, 0x1.fffffefffffffp-127, 0x1p-126, INFINITY, -INFINITY, NAN,
+                            DBL_MAX, DBL_TRUE_MIN, 0x1p63, -0x1p63};
+    for (size_t i = 0; i < sizeof edges / sizeof edges[0]; i++)
+        check_nearest(to_bits(edges[i]));
+    check_nearest(0), check_nearest(UINT64_MAX), check_nearest((uint64_t)INT64_MIN), check_nearest(INT64_MAX);
 }
 
 int main(void)
@@ -366,6 +406,7 @@ int main(void)
         cmocka_unit_test(the_grammar_is_json),
         cmocka_unit_test(integers),
         cmocka_unit_test(the_rounding_mode_does_not_matter),
+        cmocka_unit_test(nearest_is_what_a_cast_gives),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
