@@ -216,25 +216,47 @@ static int32_t add_names(struct load *load, char *text, size_t size)
     return DIRAC_OK;
 }
 
-static int32_t load_names(struct load *load)
+/* A copy of the file with room for a zero behind it. */
+static int32_t read_text(const struct load *load, char **text, size_t *size)
 {
     const dirac__memory *memory = &load->dataset->context->memory;
     unsigned char *data = NULL;
+    int32_t status = dirac__read_file(memory, load->path.data, NAMES_LIMIT, &data, size, NULL);
+    if (status != DIRAC_OK)
+        return status;
+    *text = dirac__alloc(memory, *size + 1);
+    if (*text)
+        memcpy(*text, data, *size);
+    dirac__free(memory, data);
+    return *text ? (int32_t)DIRAC_OK : dirac__fail_memory("class names");
+}
+
+/* What naming asks for at most beside the samples: the file twice, as text and as names, and room for each class. */
+static int32_t check_names_limit(const struct load *load)
+{
+    const uint64_t classes = (uint64_t)load->version->limits[load->version->label_bytes - 1];
+    const uint64_t each = 2 * sizeof(struct dirac__class_name) + DIRAC__ALIGNMENT;
+    uint64_t size = 0;
+    int32_t status = dirac__file_size(load->path.data, &size);
+    if (status != DIRAC_OK || size > NAMES_LIMIT) /* which reading will refuse */
+        return status;
+    return dirac__dataset_check_limit(load->dataset, 0, 2 * (size + DIRAC__ALIGNMENT) + classes * each,
+                                      load->path.data);
+}
+
+static int32_t load_names(struct load *load)
+{
+    char *text = NULL;
     size_t size = 0;
     int32_t status = load_path(load, load->version->names);
     if (status != DIRAC_OK || dirac__file_missing(load->path.data))
         return status;
-    status = dirac__read_file(memory, load->path.data, NAMES_LIMIT, &data, &size, NULL);
-    if (status != DIRAC_OK)
-        return status;
-    dirac__buffer text = {.memory = memory};
-    dirac__buffer_append(&text, data, size);
-    if (text.failed)
-        status = dirac__fail_memory("class names");
-    else
-        status = add_names(load, text.data, size);
-    dirac__buffer_release(&text);
-    dirac__free(memory, data);
+    status = check_names_limit(load);
+    if (status == DIRAC_OK)
+        status = read_text(load, &text, &size);
+    if (status == DIRAC_OK)
+        status = add_names(load, text, size);
+    dirac__free(&load->dataset->context->memory, text);
     return status;
 }
 

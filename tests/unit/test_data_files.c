@@ -17,6 +17,8 @@
 #include <dirac/data.h>
 #include <dirac/status.h>
 
+#include "support/counting_memory.h"
+
 #define PIXELS 3072
 #define RECORD10 3073
 #define RECORD100 3074
@@ -443,6 +445,37 @@ static void test_idx_messages(void **state)
                   DIRAC_ERR_ARGUMENT);
 }
 
+/* Names count against the load limit like all else: what the allocator is asked for at one time stays below it. */
+static void test_names_and_limit(void **state)
+{
+    (void)state;
+    static char text[10 * 6001];
+    counting memory = {0};
+    const uint64_t samples = 15 * (PIXELS + 4), limits[2] = {samples + 5 * RECORD10 + 10000, samples + 150000};
+    for (size_t i = 0; i < sizeof text; i++)
+        text[i] = i % 6001 == 6000 ? '\n' : (char)('a' + i / 6001);
+    write_cifar10();
+    write_file("batches.meta.txt", text, sizeof text);
+    for (int i = 0; i < 2; i++) {
+        dirac_context *limited;
+        dirac_dataset *set = NULL, *other;
+        assert_status(dirac_context_create_with_allocator(&limited, counting_allocate, counting_release, &memory),
+                      DIRAC_OK);
+        assert_status(dirac_context_set_load_limit(limited, limits[i]), DIRAC_OK);
+        assert_status(dirac_dataset_create_images(&other, limited, 1, 1, 1), DIRAC_OK); /* what a first handle makes */
+        const size_t before = memory.bytes;
+        memory.peak = 0;
+        assert_status(dirac_dataset_load_cifar10(&set, limited, folder, 0), i == 0 ? DIRAC_ERR_LIMIT : DIRAC_OK);
+        assert_true(memory.peak - before <= limits[i]);
+        if (i == 0)
+            assert_message("batches.meta.txt");
+        dirac_dataset_destroy(set);
+        dirac_dataset_destroy(other);
+        dirac_context_destroy(limited);
+    }
+    assert_int_equal(memory.alive, 0);
+}
+
 static void test_load_limit(void **state)
 {
     (void)state;
@@ -550,6 +583,7 @@ int main(void)
         cmocka_unit_test(test_idx_corrupt_headers),
         cmocka_unit_test(test_idx_messages),
         cmocka_unit_test_teardown(test_load_limit, clean),
+        cmocka_unit_test_teardown(test_names_and_limit, clean),
         cmocka_unit_test_teardown(test_every_allocation_of_a_load_fails, clean),
     };
     return cmocka_run_group_tests_name("data_files", tests, setup, teardown);
