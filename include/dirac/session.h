@@ -131,9 +131,10 @@ DIRAC_API int32_t dirac_session_output(const dirac_session *session, int32_t ind
                                        size_t *count);
 /**
  * The value of an inner node in the last forward.
- * @param node declared by dirac_session_keep(). @param values receives an array (n, C, spatial...), valid as that of
+ * @param node declared by dirac_session_keep(); after dirac_session_set_net(), the one of the same name in the new net.
+ * @param values receives an array (n, C, spatial...), valid as that of
  * dirac_session_output(). @param count receives its length; may be NULL.
- * Errors: ARGUMENT (not kept), STATE. Threads: one. Since 0.1.
+ * Errors: ARGUMENT (not kept, of another net), STATE. Threads: one. Since 0.1.
  */
 DIRAC_API int32_t dirac_session_activation(const dirac_session *session, const dirac_node *node, const float **values,
                                            size_t *count);
@@ -241,10 +242,11 @@ DIRAC_API int32_t dirac_session_gradient_read(const dirac_session *session, cons
  */
 DIRAC_API int32_t dirac_session_add_gradients(dirac_session *session, const dirac_session *other);
 /**
- * The gradient of an input after backward, if asked for before prepare.
- * @param index of the input, from 0. @param values receives an array (n, C, spatial...) of the session's, valid until
- * the next forward. @param count receives its length; may be NULL.
- * Errors: ARGUMENT, STATE (not asked for, or no backward). Threads: one. Since 0.1.
+ * The gradient of an input, if asked for before prepare: there from a successful backward until the outputs of its forward
+ * go (see dirac_session_output()), steps and clearing in between or not.
+ * @param index of the input, from 0. @param values receives an array (n, C, spatial...) of the session's, valid as that of
+ * dirac_session_output(). @param count receives its length; may be NULL.
+ * Errors: ARGUMENT, STATE (not asked for; no backward since the last forward, or it failed). Threads: one. Since 0.1.
  */
 DIRAC_API int32_t dirac_session_input_gradient(const dirac_session *session, int32_t index, const float **values,
                                                size_t *count);

@@ -296,9 +296,10 @@ int32_t dirac_session_input_gradient(const dirac_session *session, int32_t index
     if (node == NULL)
         return dirac__fail(DIRAC_ERR_ARGUMENT, "the net has no input %d", index);
     const dirac__step *step = &session->plan.steps[node->id];
-    if (!session->backward_done || session->n == 0 || session->forward_done || step->gradient == DIRAC__NONE)
+    if (session->n == 0 || !session->differentiated || step->gradient == DIRAC__NONE)
         return dirac__fail(DIRAC_ERR_STATE,
-                           "input %d has no gradient: ask for it before prepare, and call dirac_session_backward()", index);
+                           "input %d has no gradient: ask for it before prepare, and call dirac_session_backward() after "
+                           "each forward", index);
     *values = dirac__public_gradient(session, step);
     if (count != NULL)
         *count = (size_t)(session->n * dirac__shape_count(&step->out));

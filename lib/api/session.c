@@ -233,7 +233,9 @@ int32_t dirac_session_activation(const dirac_session *session, const dirac_node 
 {
     CHECK(dirac__check_forwarded(session, __func__));
     CHECK_HANDLE(values);
-    if (node == NULL || node->id >= session->plan.n_steps || !session->keep[node->id])
+    if (node != NULL && node->net != session->net)
+        return dirac__fail(DIRAC_ERR_ARGUMENT, "dirac_session_activation: node \"%s\" is of another net", node->name);
+    if (node == NULL || !session->keep[node->id])
         return dirac__fail(DIRAC_ERR_ARGUMENT, "node \"%s\" was not kept: call dirac_session_keep() before prepare",
                            dirac_node_name(node));
     give_value(session, &session->plan.steps[node->id], values, count);

@@ -260,6 +260,14 @@ static int32_t read_untrainable(dirac_net *net, const dirac__json *nodes)
     return DIRAC_OK;
 }
 
+/* What a host would be told of its building is wrong with the file here. */
+static int32_t build(dirac_net *net)
+{
+    const int32_t status = dirac__net_build_empty(net);
+    const bool malformed_graph = status == DIRAC_ERR_ARGUMENT || status == DIRAC_ERR_STATE || status == DIRAC_ERR_SHAPE;
+    return malformed_graph ? dirac__fail_in(DIRAC_ERR_FORMAT, "the graph description") : status;
+}
+
 static int32_t read_graph(dirac_net *net, const dirac__json *root)
 {
     const dirac__json *nodes = dirac__json_member(root, "nodes");
@@ -269,7 +277,7 @@ static int32_t read_graph(dirac_net *net, const dirac__json *root)
     if (status == DIRAC_OK)
         status = read_outputs(net, dirac__json_member(root, "outputs"));
     if (status == DIRAC_OK)
-        status = dirac__net_build_empty(net);
+        status = build(net);
     if (status == DIRAC_OK)
         status = read_untrainable(net, nodes);
     return status;

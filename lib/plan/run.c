@@ -149,7 +149,7 @@ static int32_t walk_all(dirac_session *s, const float *const *inputs)
 int32_t dirac__run_forward(dirac_session *s, const float *const *inputs, int64_t n)
 {
     s->n = n;
-    s->forward_done = s->loss_spoiled = false;
+    s->forward_done = s->loss_spoiled = s->differentiated = false;
     s->forward_version = atomic_load_explicit(&s->net->version, memory_order_relaxed);
     for (size_t i = 0; i < s->net->n_outputs; i++)
         s->given[i] = false;
@@ -212,7 +212,7 @@ int32_t dirac__run_backward(dirac_session *s)
                                                    dirac__shape_positions(&step->out), s->context->team);
     }
     if (status == DIRAC_OK)
-        s->backward_done = true;
+        s->backward_done = s->differentiated = true;
     return status;
 }
 

@@ -128,6 +128,7 @@ struct dirac_session {
     uint64_t prepared_version;  /* of the net that `prepare` of the layers saw; 0: none */
     uint64_t draws;             /* training forwards so far: dropout's position */
     bool forward_done, backward_done; /* since the last forward; since the last clear */
+    bool differentiated;        /* a backward has succeeded since the last forward: inputs have their gradients */
     bool statistics;            /* something is pending */
     bool loss_spoiled;          /* the loss of the last forward, or a gradient given for it, is not finite */
     dirac__origin spoiled;      /* of the first such loss that backward has taken in since the last step or clear */

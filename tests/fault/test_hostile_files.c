@@ -227,6 +227,18 @@ static void test_reading_input(void **state)
     refuse_net(DIRAC_ERR_FORMAT, "\"input\" reads 0 values, not 1");
 }
 
+/* What a host would be told of its building (SHAPE, STATE) is wrong with the file, which is named with the place. */
+static void test_graphs_that_do_not_build(void **state)
+{
+    (void)state;
+    take_net();
+    change("\\\"outputs\\\":[3]", "\\\"outputs\\\":[]");
+    refuse_net(DIRAC_ERR_FORMAT, "buffer: the graph description: the net has no output");
+    take_net();
+    change("\\\"shape\\\":[3]", "\\\"shape\\\":[3,7]");
+    refuse_net(DIRAC_ERR_FORMAT, "buffer: the graph description: layer \"one\"");
+}
+
 /* ---- values ---- */
 
 static void test_wrong_dtypes(void **state)
@@ -358,6 +370,7 @@ int main(void)
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_duplicate_names), cmocka_unit_test(test_offsets),
                                        cmocka_unit_test(test_huge_shapes), cmocka_unit_test(test_deep_json),
                                        cmocka_unit_test(test_cycles), cmocka_unit_test(test_reading_input),
+                                       cmocka_unit_test(test_graphs_that_do_not_build),
                                        cmocka_unit_test(test_wrong_dtypes),
                                        cmocka_unit_test(test_nan_payloads), cmocka_unit_test(test_deep_graph),
                                        cmocka_unit_test(test_checkpoints), cmocka_unit_test(test_nan_in_checkpoint)};
