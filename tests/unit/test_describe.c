@@ -89,7 +89,7 @@ static const struct {
     {"[\"weight\"]", "[1]", DIRAC_ERR_FORMAT, "node 1: \"untrainable\" names no parameter"},
     {"[3,4]", "[3,5]", DIRAC_ERR_FORMAT, "output 1 is no node"},
     {"[3,4]", "[4,4]", DIRAC_ERR_FORMAT, "node 4 is an output twice"},
-    {"[3,4]", "[]", DIRAC_ERR_STATE, "output"},
+    {"[3,4]", "[]", DIRAC_ERR_FORMAT, "the net has no output"},
 };
 
 static void test_changes(void **state)
