@@ -37,8 +37,8 @@ enum { KEPT, SEALED, NONE }; /* the checksum: as it was, right again, not there 
 
 /* Loads a copy of these bytes. `what` and `at` say how they were damaged. */
 int32_t try_load(load_fn load, const unsigned char *bytes, size_t size, int checksum, size_t at, const char *what);
-/* The same with each of the ways to change the byte at `at`: its bits flipped, and values that mean something in JSON or
- * in a number. `way` counts from 0 to CHANGES - 1; one that changes nothing is left out. */
+/* The same with each of the ways to change the byte at `at`: its bits flipped, and values that mean something in JSON
+ * or in a number. `way` counts from 0 to CHANGES - 1; one that changes nothing is left out. */
 enum { CHANGES = 24 };
 void try_change(load_fn load, unsigned char *bytes, size_t size, int checksum, size_t at, int way);
 void tell_damage(const char *name, size_t size, int checksum);
