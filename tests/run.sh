@@ -124,17 +124,17 @@ list_tests() {
     name=$1
     shift
     meson test -C "$builds/$name" --list "$@" 2>/dev/null | sed -n 's,.* / ,,p' |
-        grep -vx -e symbols -e archive -e description -e headers -e abi -e hooks
+        grep -vx -e symbols -e archive -e description -e headers -e abi -e hooks -e thread_rules_listed
 }
 
 # ThreadSanitizer. THREADS_FORM=long: over all that trains no large net, not only over what starts threads.
 suite_threads() {
     need $packages
     say "threads"
-    tests="threads prefetch threads_api lifetimes parallel host_blas"
+    tests="threads prefetch threads_api lifetimes parallel thread_rules host_blas"
     [ "${THREADS_FORM:-short}" = long ] ||
         only="tests/test_threads tests/test_prefetch tests/test_threads_api tests/test_lifetimes
-tests/fault/test_parallel tests/fault/test_host_blas"
+tests/fault/test_parallel tests/fault/test_thread_rules tests/fault/test_host_blas"
     build threads -Dbuildtype=debugoptimized -Doptimization=1 -Db_sanitize=thread -Db_lundef=false -Dexamples=disabled
     [ "${THREADS_FORM:-short}" = short ] ||
         tests=$(list_tests threads --suite unit --suite layers --suite api --suite fault --no-suite slow)

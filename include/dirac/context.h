@@ -51,7 +51,10 @@ enum {
     DIRAC_LOG_DEBUG = 3    /**< and details (nothing yet) */
 };
 
-/** Receives one message (no newline), valid during the call only. It must not call into the library. */
+/**
+ * Receives one message (no newline), valid during the call only. Called on the thread that called the library; from
+ * several at once if several prepare sessions. It must not call into the library.
+ */
 typedef void (*dirac_log_fn)(void *user, int32_t level, const char *message);
 
 /**

@@ -16,11 +16,14 @@
  * their prefix DIRAC_ERR_); what is wrong stands in dirac_error_message(). "Since" is the first release that has it.
  * "Threads" is one of:
  *
- * - any: from any number of threads at once, on the same handle too.
- * - one: from one thread at a time for one handle; the host sees to it.
+ * - any: from any number of threads at once, on the same handle too, beside every other call on it but its destruction.
+ * - one: from one thread at a time for one handle, and beside no other call on it but those of "any"; the host sees to it.
  * - caller: one thread at a time for one session; a second one gets DIRAC_ERR_BUSY and may try again.
  * - reader: of a net, from any number of threads at once; DIRAC_ERR_BUSY while a writer has the net.
  * - writer: of a net, which it needs alone; DIRAC_ERR_BUSY while another thread reads, writes or computes on it.
+ *
+ * The handle is the one that the function is named after; "once built" and "once filled" say from when on. A call with
+ * several rules follows each for the handles it names.
  *
  * "Paper" is the place in S. Zagoruyko, N. Komodakis, "DiracNets: Training Very Deep Neural Networks Without
  * Skip-Connections", arXiv:1706.00388v2.

@@ -158,27 +158,28 @@ DIRAC_API int32_t dirac_checkpoint_blob(const dirac_checkpoint *checkpoint, cons
  * Saves everything added.
  * @param path replaced atomically.
  * Errors: ARGUMENT, IO (an old file stays), MEMORY, LIMIT, CANCELLED, BUSY (a net or session in use).
- * Threads: one, and reader of the nets, caller of the sessions. Since 0.1.
+ * Threads: one (of the optimizers and streams too), and reader of the nets, caller of the sessions. Since 0.1.
  */
 DIRAC_API int32_t dirac_checkpoint_save(dirac_checkpoint *checkpoint, const char *path);
 /**
  * Restores everything added, all or nothing. The handles must be those of the run that saved: same graph, same names.
  * @param path of the file.
  * Errors: ARGUMENT, IO, FORMAT, MISMATCH (names what), LIMIT, CANCELLED, MEMORY, BUSY (a net or session in use).
- * Threads: one, and writer of the nets, caller of the sessions. Since 0.1.
+ * Threads: one (of the optimizers and streams too), and writer of the nets, caller of the sessions. Since 0.1.
  */
 DIRAC_API int32_t dirac_checkpoint_load(dirac_checkpoint *checkpoint, const char *path);
 /**
  * Saves everything added to memory: the bytes that dirac_checkpoint_save() would write.
  * @param data receives the buffer; free it with dirac_buffer_free(). @param size receives its length.
- * Errors: ARGUMENT, MEMORY, LIMIT, BUSY. Threads: one, and reader of the nets, caller of the sessions. Since 0.1.
+ * Errors: ARGUMENT, MEMORY, LIMIT, BUSY.
+ * Threads: one (of the optimizers and streams too), and reader of the nets, caller of the sessions. Since 0.1.
  */
 DIRAC_API int32_t dirac_checkpoint_save_memory(dirac_checkpoint *checkpoint, void **data, size_t *size);
 /**
  * Restores everything added from memory, all or nothing.
  * @param data a checkpoint file; read, not kept. @param size its length.
  * Errors: ARGUMENT, FORMAT, MISMATCH (names what), LIMIT, MEMORY, BUSY.
- * Threads: one, and writer of the nets, caller of the sessions. Since 0.1.
+ * Threads: one (of the optimizers and streams too), and writer of the nets, caller of the sessions. Since 0.1.
  */
 DIRAC_API int32_t dirac_checkpoint_load_memory(dirac_checkpoint *checkpoint, const void *data, size_t size);
 

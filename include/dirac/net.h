@@ -6,7 +6,8 @@
  * sticky error: the first mistake is remembered, that call and all later ones return NULL, calls that get a NULL node
  * return NULL, and dirac_net_build() returns the first mistake's status and message. So a chain needs one check, at its
  * end. A net whose building failed can only be destroyed. Shapes are worked out, parameters allocated and initialised
- * at dirac_net_build(); after it the graph is fixed.
+ * at dirac_net_build(); after it the graph is fixed. Until that has returned, net and nodes are one thread's, for calls of
+ * any rule.
  *
  * What every function that adds a layer may stick: ARGUMENT (a node is NULL or of another net, an option is out of
  * range), STATE (the net is built), MEMORY, LIMIT (more than 65536 nodes; a size above 2^30). Shapes are looked at by

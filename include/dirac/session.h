@@ -89,14 +89,14 @@ DIRAC_API int32_t dirac_session_set_lean(dirac_session *session, int32_t lean);
  * The bytes that prepare will ask for (or did): activations, gradients, workspace.
  * @param bytes receives them.
  * Errors: ARGUMENT, SHAPE (a layer refuses the input size), MEMORY, LIMIT (sizes beyond what this machine can address),
- * UNSUPPORTED (training a custom layer without backward), CALLBACK (its setup). Threads: one. Since 0.1.
+ * UNSUPPORTED (training a custom layer without backward), CALLBACK (its setup), BUSY. Threads: caller, reader. Since 0.1.
  */
 DIRAC_API int32_t dirac_session_bytes(dirac_session *session, size_t *bytes);
 /**
  * Plans and allocates. Once.
  * Errors: ARGUMENT, STATE (prepared already), SHAPE, MEMORY, LIMIT, UNSUPPORTED, CALLBACK as dirac_session_bytes(),
  * BUSY.
- * Threads: caller. Since 0.1.
+ * Threads: caller, reader. Since 0.1.
  */
 DIRAC_API int32_t dirac_session_prepare(dirac_session *session);
 
@@ -189,7 +189,8 @@ DIRAC_API int32_t dirac_session_count_correct(const dirac_session *session, cons
  * @param loss, accuracy receive the mean loss and the share of right answers (0 to 1) over the images of this call; may
  * be NULL. Both are written on failure too.
  * Errors: those of the calls it makes; SHAPE (samples and input differ), ARGUMENT (batches larger than the session's),
- * CANCELLED. Threads: caller, reader. Since 0.1.
+ * CANCELLED.
+ * Threads: caller from the first batch to the last, reader for each batch; one for the stream. Since 0.1.
  */
 DIRAC_API int32_t dirac_session_evaluate(dirac_session *session, dirac_batches *batches, dirac_progress_fn progress,
                                          void *user, double *loss, double *accuracy);
@@ -277,7 +278,8 @@ DIRAC_API int32_t dirac_session_check_gradients(dirac_session *session, const fl
 /**
  * Moves a session to another net of the same graph and shapes (a newly folded copy, say), between two calls.
  * @param net built, on the same context. The session keeps it alive and lets the old one go.
- * Errors: ARGUMENT, STATE (not built), SHAPE (the graphs or contexts differ), BUSY. Threads: caller. Since 0.1.
+ * Errors: ARGUMENT, STATE (not built), SHAPE (the graphs or contexts differ), BUSY. Threads: caller, reader (of both nets).
+ * Since 0.1.
  */
 DIRAC_API int32_t dirac_session_set_net(dirac_session *session, dirac_net *net);
 /**

@@ -124,7 +124,8 @@ DIRAC_API int32_t dirac_sgd_step(dirac_sgd *sgd, dirac_session *session);
  * they were before each step; may be NULL. Both are written on failure too.
  * Errors: those of the calls it makes; SHAPE (samples and input differ), ARGUMENT (batches larger than the session's),
  * CANCELLED.
- * Threads: one, and caller of the session, writer of the net. Since 0.1.
+ * Threads: one (of the stream too), and caller of the session from the first batch to the last, reader and writer of the
+ * net for each batch. Since 0.1.
  */
 DIRAC_API int32_t dirac_sgd_epoch(dirac_sgd *sgd, dirac_session *session, dirac_batches *batches,
                                   dirac_progress_fn progress, void *user, double *loss, double *accuracy);

@@ -117,13 +117,18 @@ static int32_t cross_entropy(dirac_session *session, const int32_t *labels, cons
     return compute_loss(session, &ask, loss);
 }
 
+int32_t dirac__session_cross_entropy(dirac_session *session, const int32_t *labels, float *loss)
+{
+    return cross_entropy(session, labels, NULL, loss, "dirac_session_cross_entropy");
+}
+
 int32_t dirac_session_cross_entropy(dirac_session *session, const int32_t *labels, float *loss)
 {
     DIRAC__HOLD_FLOATS();
     CHECK_HANDLE(session);
     CHECK_HANDLE(labels);
     CHECK(dirac__session_enter(session));
-    return leave(session, cross_entropy(session, labels, NULL, loss, __func__));
+    return leave(session, dirac__session_cross_entropy(session, labels, loss));
 }
 
 int32_t dirac_session_cross_entropy_soft(dirac_session *session, const float *targets, float *loss)
@@ -135,18 +140,23 @@ int32_t dirac_session_cross_entropy_soft(dirac_session *session, const float *ta
     return leave(session, cross_entropy(session, NULL, targets, loss, __func__));
 }
 
+int32_t dirac__session_count_correct(const dirac_session *session, const int32_t *labels, int64_t *correct)
+{
+    dirac__loss ask;
+    CHECK(open_loss(session, "dirac_session_count_correct", &ask));
+    ask.labels = labels;
+    return dirac__count_correct(&ask, correct);
+}
+
 int32_t dirac_session_count_correct(const dirac_session *session, const int32_t *labels, int64_t *correct)
 {
     DIRAC__HOLD_FLOATS();
     dirac_session *held = (dirac_session *)session; /* holding it changes nothing that a reader can see */
-    dirac__loss ask;
     CHECK_HANDLE(session);
     CHECK_HANDLE(labels);
     CHECK_HANDLE(correct);
     CHECK(dirac__session_enter(held));
-    int32_t status = open_loss(session, __func__, &ask);
-    ask.labels = labels;
-    return leave(held, status == DIRAC_OK ? dirac__count_correct(&ask, correct) : status);
+    return leave(held, dirac__session_count_correct(session, labels, correct));
 }
 
 int32_t dirac__session_give_gradient(dirac_session *session, int32_t index, const float *values, size_t count)
@@ -197,22 +207,24 @@ static int32_t check_backward(const dirac_session *s)
     return DIRAC_OK;
 }
 
+int32_t dirac__session_backward(dirac_session *session)
+{
+    CHECK(dirac__net_begin_read(session->net));
+    int32_t status = check_backward(session);
+    if (status == DIRAC_OK && session->loss_spoiled && session->spoiled.what == DIRAC__FINITE)
+        session->spoiled = dirac__find_origin(session);
+    if (status == DIRAC_OK)
+        status = dirac__run_backward(session);
+    dirac__net_end_read(session->net);
+    return status;
+}
+
 int32_t dirac_session_backward(dirac_session *session)
 {
     DIRAC__HOLD_FLOATS();
     CHECK_HANDLE(session);
     CHECK(dirac__session_enter(session));
-    int32_t status = dirac__net_begin_read(session->net);
-    if (status == DIRAC_OK) {
-        status = check_backward(session);
-        if (status == DIRAC_OK && session->loss_spoiled && session->spoiled.what == DIRAC__FINITE)
-            session->spoiled = dirac__find_origin(session);
-        if (status == DIRAC_OK)
-            status = dirac__run_backward(session);
-        dirac__net_end_read(session->net);
-    }
-    dirac__session_leave(session);
-    return status;
+    return leave(session, dirac__session_backward(session));
 }
 
 /* ---- gradients ---- */
@@ -266,23 +278,31 @@ int32_t dirac_session_gradient_read(const dirac_session *session, const char *na
     return DIRAC_OK;
 }
 
+/* Of two sessions that the caller has. */
+static int32_t add_gradients(dirac_session *s, const dirac_session *other)
+{
+    if (s->net != other->net)
+        return dirac__fail(DIRAC_ERR_ARGUMENT, "gradients are added from another session on the same net");
+    float *sum = dirac__block_at(s, s->plan.gradients);
+    s->context->kernels->add(sum, sum, dirac__block_at(other, other->plan.gradients), s->net->n_trained, s->context->team);
+    s->backward_done = s->backward_done || other->backward_done;
+    if (s->spoiled.what == DIRAC__FINITE)
+        s->spoiled = other->spoiled;
+    return DIRAC_OK;
+}
+
 int32_t dirac_session_add_gradients(dirac_session *session, const dirac_session *other)
 {
     DIRAC__HOLD_FLOATS();
     CHECK(check_training(session, __func__));
     CHECK(check_training(other, __func__));
-    if (session == other || session->net != other->net)
+    if (session == other)
         return dirac__fail(DIRAC_ERR_ARGUMENT, "gradients are added from another session on the same net");
     dirac_session *held = (dirac_session *)other;
     CHECK(dirac__session_enter(session));
     int32_t status = dirac__session_enter(held);
     if (status == DIRAC_OK) {
-        float *sum = dirac__block_at(session, session->plan.gradients);
-        session->context->kernels->add(sum, sum, dirac__block_at(other, other->plan.gradients),
-                                       session->net->n_trained, session->context->team);
-        session->backward_done = session->backward_done || other->backward_done;
-        if (session->spoiled.what == DIRAC__FINITE)
-            session->spoiled = other->spoiled;
+        status = add_gradients(session, other);
         dirac__session_leave(held);
     }
     return leave(session, status);

@@ -197,12 +197,24 @@ int32_t dirac_context_set_load_limit(dirac_context *context, uint64_t bytes)
 
 int32_t dirac_context_threads(const dirac_context *context)
 {
-    return context == NULL ? 0 : context->threads;
+    dirac_context *locked = (dirac_context *)context; /* another thread may be setting options */
+    if (context == NULL)
+        return 0;
+    pthread_mutex_lock(&locked->mutex);
+    const int32_t threads = context->threads;
+    pthread_mutex_unlock(&locked->mutex);
+    return threads;
 }
 
 const char *dirac_context_kernels(const dirac_context *context)
 {
-    return context == NULL ? "" : context->kernels->name;
+    dirac_context *locked = (dirac_context *)context;
+    if (context == NULL)
+        return "";
+    pthread_mutex_lock(&locked->mutex);
+    const char *name = context->kernels->name;
+    pthread_mutex_unlock(&locked->mutex);
+    return name;
 }
 
 void dirac_buffer_free(dirac_context *context, void *buffer, size_t size)

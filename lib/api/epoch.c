@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Public calls that go through an epoch of batches. They use the other public calls alone. */
+/* Public calls that go through an epoch of batches. The caller has the session from the first batch to the last: between
+ * two steps of one batch nobody else may use it. */
 #include <dirac/sgd.h>
 
 #include "api/check.h"
+#include "api/session.h"
 #include "base/progress.h"
 #include "data/batches.h"
-#include "plan/session.h"
 #include "train/sgd.h"
 
 typedef struct sums {
@@ -69,12 +70,12 @@ static int32_t one_batch(dirac_sgd *sgd, dirac_session *session, const float *sa
 {
     float loss;
     int64_t correct;
-    CHECK(dirac_session_forward(session, samples, n));
-    CHECK(dirac_session_cross_entropy(session, labels, &loss));
-    CHECK(dirac_session_count_correct(session, labels, &correct));
+    CHECK(dirac__session_forward(session, &samples, 1, n));
+    CHECK(dirac__session_cross_entropy(session, labels, &loss));
+    CHECK(dirac__session_count_correct(session, labels, &correct));
     if (sgd != NULL) {
-        CHECK(dirac_session_backward(session));
-        CHECK(dirac_sgd_step(sgd, session));
+        CHECK(dirac__session_backward(session));
+        CHECK(dirac__sgd_step(sgd, session));
     }
     total->loss += (double)loss * (double)n;
     total->images += n;
@@ -107,7 +108,11 @@ static int32_t epoch(dirac_sgd *sgd, dirac_session *session, dirac_batches *batc
 {
     const dirac__progress report = {progress, user};
     sums total = {0};
-    int32_t status = run_epoch(sgd, session, batches, &report, &total);
+    int32_t status = dirac__session_enter(session);
+    if (status == DIRAC_OK) {
+        status = run_epoch(sgd, session, batches, &report, &total);
+        dirac__session_leave(session);
+    }
     const double images = total.images > 0 ? (double)total.images : 1.0;
     if (loss != NULL)
         *loss = total.loss / images;

@@ -258,9 +258,10 @@ static int32_t load_tensors(dirac_net *net, const dirac__safetensors *file, int3
 static int32_t open_file(dirac__safetensors **file, dirac_context *context, const char *path, const void *data,
                          size_t size)
 {
+    const uint64_t limit = dirac__context_load_limit(context);
     if (path != NULL)
-        return dirac__safetensors_open(file, &context->memory, path, context->load_limit, &context->progress);
-    return dirac__safetensors_open_memory(file, &context->memory, data, size, context->load_limit);
+        return dirac__safetensors_open(file, &context->memory, path, limit, &context->progress);
+    return dirac__safetensors_open_memory(file, &context->memory, data, size, limit);
 }
 
 static int32_t take_notes(dirac_net *net, const dirac__safetensors *file)
@@ -286,7 +287,7 @@ static int32_t load_net(dirac_net **out, dirac_context *context, const char *pat
                              dirac__safetensors_name(file));
     if (status == DIRAC_OK) {
         status = dirac__graph_read(&net, context, dirac__safetensors_memory(file), graph, strlen(graph),
-                                   context->load_limit);
+                                   dirac__context_load_limit(context));
         if (status != DIRAC_OK)
             dirac__fail_in(status, dirac__safetensors_name(file));
     }

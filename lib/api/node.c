@@ -149,7 +149,7 @@ int32_t dirac_node_shape(const dirac_node *node, int64_t *dims, int32_t *rank)
 }
 
 /* The value of an attribute of that type (or, for INT, of INTS). */
-static int32_t look_up(const dirac_node *node, const char *attribute, int32_t type, const dirac__value **value,
+static int32_t look_up(const dirac_node *node, const char *attribute, int32_t type, dirac__value **value,
                        int32_t *found)
 {
     if (node == NULL || attribute == NULL)
@@ -161,7 +161,7 @@ static int32_t look_up(const dirac_node *node, const char *attribute, int32_t ty
     *found = node->layer.kind->attributes[index].type;
     if ((*found == DIRAC__FLOAT) != (type == DIRAC__FLOAT))
         return dirac__fail(DIRAC_ERR_ARGUMENT, "attribute \"%s\" of layer \"%s\" is of another type", attribute, node->name);
-    *value = &node->layer.values[index];
+    *value = &((dirac_node *)node)->layer.values[index]; /* only looked at: an atomic load wants it so */
     return DIRAC_OK;
 }
 
@@ -177,7 +177,7 @@ int32_t dirac_node_get_int(const dirac_node *node, const char *attribute, int64_
 
 int32_t dirac_node_get_ints(const dirac_node *node, const char *attribute, int64_t *values, int32_t *count)
 {
-    const dirac__value *value = NULL;
+    dirac__value *value = NULL;
     int32_t type = 0;
     CHECK_HANDLE(values);
     CHECK_HANDLE(count);
@@ -185,13 +185,13 @@ int32_t dirac_node_get_ints(const dirac_node *node, const char *attribute, int64
     const int32_t rank = node->layer.rank;
     *count = type == DIRAC__INT ? 1 : rank;
     for (int32_t i = 0; i < *count; i++)
-        values[i] = type == DIRAC__INT ? value->i : value->v[3 - rank + i];
+        values[i] = type == DIRAC__INT ? atomic_load_explicit(&value->shared, memory_order_relaxed) : value->v[3 - rank + i];
     return DIRAC_OK;
 }
 
 int32_t dirac_node_get_float(const dirac_node *node, const char *attribute, double *value)
 {
-    const dirac__value *found = NULL;
+    dirac__value *found = NULL;
     int32_t type = 0;
     CHECK_HANDLE(value);
     CHECK(look_up(node, attribute, DIRAC__FLOAT, &found, &type));

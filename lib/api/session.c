@@ -33,8 +33,10 @@ int32_t dirac_session_create(dirac_session **out, dirac_net *net, int32_t mode)
     s->context = net->context;
     s->memory = net->memory;
     s->net = net;
+    atomic_init(&s->seen_net, net);
     s->mode = mode;
-    s->batch = 1;
+    atomic_init(&s->batch, 1);
+    atomic_init(&s->prepared, false);
     s->seed = net->context->seed;
     atomic_flag_clear(&s->busy);
     if (!allocate_lists(s)) {
@@ -128,15 +130,28 @@ int32_t dirac_session_set_lean(dirac_session *session, int32_t lean)
     return DIRAC_OK;
 }
 
+/* Plans, and binds if wanted. A plan depends on what a writer may change: which parameters train. */
+static int32_t make_plan(dirac_session *s, bool bind)
+{
+    CHECK(dirac__net_begin_read(s->net));
+    int32_t status = dirac__plan_make(s);
+    if (status == DIRAC_OK && bind)
+        status = dirac__session_bind(s);
+    dirac__net_end_read(s->net);
+    return status;
+}
+
 int32_t dirac_session_bytes(dirac_session *session, size_t *bytes)
 {
     DIRAC__HOLD_FLOATS();
     CHECK_HANDLE(session);
     CHECK_HANDLE(bytes);
-    if (!session->planned)
-        CHECK(dirac__plan_make(session));
-    *bytes = session->plan.bytes;
-    return DIRAC_OK;
+    CHECK(dirac__session_enter(session));
+    const int32_t status = session->planned ? DIRAC_OK : make_plan(session, false);
+    if (status == DIRAC_OK)
+        *bytes = session->plan.bytes;
+    dirac__session_leave(session);
+    return status;
 }
 
 int32_t dirac_session_prepare(dirac_session *session)
@@ -146,10 +161,9 @@ int32_t dirac_session_prepare(dirac_session *session)
     CHECK(dirac__session_enter(session));
     int32_t status = open_options(session, __func__);
     if (status == DIRAC_OK)
-        status = dirac__plan_make(session);
+        status = make_plan(session, true);
     if (status == DIRAC_OK)
-        status = dirac__session_bind(session);
-    session->prepared = session->prepared || status == DIRAC_OK;
+        session->prepared = true; /* last: from here others look at the plan */
     if (!session->prepared)
         dirac__plan_release(session); /* memory is short as it is */
     dirac__session_leave(session);
@@ -177,18 +191,21 @@ static int32_t check_forward(const dirac_session *s, const float *const *inputs,
     return DIRAC_OK;
 }
 
+int32_t dirac__session_forward(dirac_session *session, const float *const *inputs, int32_t count, int64_t n)
+{
+    CHECK(check_forward(session, inputs, count, n));
+    CHECK(dirac__net_begin_read(session->net));
+    const int32_t status = dirac__run_forward(session, inputs, n);
+    dirac__net_end_read(session->net);
+    return status;
+}
+
 int32_t dirac_session_forward_inputs(dirac_session *session, const float *const *inputs, int32_t count, int64_t n)
 {
     DIRAC__HOLD_FLOATS();
     CHECK_HANDLE(session);
     CHECK(dirac__session_enter(session));
-    int32_t status = check_forward(session, inputs, count, n);
-    if (status == DIRAC_OK)
-        status = dirac__net_begin_read(session->net);
-    if (status == DIRAC_OK) {
-        status = dirac__run_forward(session, inputs, n);
-        dirac__net_end_read(session->net);
-    }
+    const int32_t status = dirac__session_forward(session, inputs, count, n);
     dirac__session_leave(session);
     return status;
 }
@@ -272,6 +289,19 @@ static int32_t check_same_graph(const dirac_net *a, const dirac_net *b)
     return same ? DIRAC_OK : dirac__fail(DIRAC_ERR_SHAPE, "the graphs or the contexts of the two nets differ");
 }
 
+/* The same of nets that writers may want: whether a batch norm is frozen can change. */
+static int32_t compare_graphs(const dirac_net *a, const dirac_net *b)
+{
+    CHECK(dirac__net_begin_read(a));
+    int32_t status = dirac__net_begin_read(b);
+    if (status == DIRAC_OK) {
+        status = check_same_graph(a, b);
+        dirac__net_end_read(b);
+    }
+    dirac__net_end_read(a);
+    return status;
+}
+
 int32_t dirac_session_set_net(dirac_session *session, dirac_net *net)
 {
     DIRAC__HOLD_FLOATS();
@@ -279,10 +309,11 @@ int32_t dirac_session_set_net(dirac_session *session, dirac_net *net)
     CHECK(dirac__check_built(net, __func__));
     CHECK(dirac__session_enter(session));
     dirac_net *old = session->net;
-    int32_t status = check_same_graph(old, net);
+    int32_t status = compare_graphs(old, net);
     if (status == DIRAC_OK) {
         dirac__net_hold(net);
         session->net = net;
+        session->seen_net = net;
         session->n = 0;
         session->forward_done = false;
         if (session->prepared)
@@ -302,7 +333,7 @@ int32_t dirac_session_shape(const dirac_session *session, const dirac_node *node
     CHECK_HANDLE(rank);
     if (!session->prepared)
         return dirac__fail(DIRAC_ERR_STATE, "dirac_session_shape: the session is not prepared");
-    if (node->net != session->net)
+    if (node->net != session->seen_net)
         return dirac__fail(DIRAC_ERR_ARGUMENT, "dirac_session_shape: node \"%s\" is of another net", node->name);
     dirac__shape_dims(&session->plan.steps[node->id].out, dims, rank);
     return DIRAC_OK;

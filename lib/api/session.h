@@ -8,7 +8,11 @@
 /* The session is there and has done a forward. */
 int32_t dirac__check_forwarded(const dirac_session *session, const char *function);
 
-/* dirac_session_set_output_gradient() for a caller that has the session. */
+/* Public calls for a caller that has the session. */
+int32_t dirac__session_forward(dirac_session *session, const float *const *inputs, int32_t count, int64_t n);
+int32_t dirac__session_cross_entropy(dirac_session *session, const int32_t *labels, float *loss);
+int32_t dirac__session_count_correct(const dirac_session *session, const int32_t *labels, int64_t *correct);
 int32_t dirac__session_give_gradient(dirac_session *session, int32_t index, const float *values, size_t count);
+int32_t dirac__session_backward(dirac_session *session);
 
 #endif

@@ -26,6 +26,15 @@ int32_t dirac__context_create(dirac_context **out, const dirac__memory *memory)
     return DIRAC_OK;
 }
 
+uint64_t dirac__context_load_limit(const dirac_context *context)
+{
+    dirac_context *locked = (dirac_context *)context; /* a lock changes nothing that a reader can see */
+    pthread_mutex_lock(&locked->mutex);
+    const uint64_t limit = context->load_limit;
+    pthread_mutex_unlock(&locked->mutex);
+    return limit;
+}
+
 int32_t dirac__context_use(dirac_context *context)
 {
     int32_t status = DIRAC_OK;

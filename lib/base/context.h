@@ -34,7 +34,7 @@ struct dirac_context {
     uint64_t load_limit;
     bool blas;
     const struct dirac__kernels *kernels;
-    pthread_mutex_t mutex;          /* guards first use and the list of kinds */
+    pthread_mutex_t mutex;          /* guards first use, the options until then, and the list of kinds */
     struct dirac_layer_kind *kinds; /* registered custom kinds, linked */
     void (*release_kinds)(struct dirac_layer_kind *kinds); /* set by whoever registers the first kind, else NULL */
 };
@@ -43,6 +43,8 @@ struct dirac_context {
  * caller's to fill in. *out is NULL on failure. */
 int32_t dirac__context_create(dirac_context **out, const dirac__memory *memory);
 
+/* The limit of one load, which may still be set by another thread. */
+uint64_t dirac__context_load_limit(const dirac_context *context);
 /* Takes a reference for a new handle and fixes the options; makes the team at the first use. */
 int32_t dirac__context_use(dirac_context *context);
 /* Gives it back; the last one frees the context. */

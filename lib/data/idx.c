@@ -117,12 +117,11 @@ int32_t dirac__idx_load(dirac_dataset **out, dirac_context *context, const char 
     const dirac__memory *memory = &context->memory;
     unsigned char *image_data = NULL, *label_data = NULL;
     size_t image_size = 0, label_size = 0;
+    const uint64_t limit = dirac__context_load_limit(context); /* of both files: read once */
     int32_t status =
-        dirac__read_file(memory, images, context->load_limit, &image_data, &image_size,
-                         &context->progress);
+        dirac__read_file(memory, images, limit, &image_data, &image_size, &context->progress);
     if (status == DIRAC_OK)
-        status = dirac__read_file(memory, labels, context->load_limit - image_size, &label_data,
-                                  &label_size, NULL);
+        status = dirac__read_file(memory, labels, limit - image_size, &label_data, &label_size, NULL);
     if (status == DIRAC_OK) {
         dirac__idx_bytes image_file = {images, image_data, image_size};
         dirac__idx_bytes label_file = {labels, label_data, label_size};

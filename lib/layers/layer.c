@@ -152,7 +152,7 @@ int32_t dirac__layer_set_int(dirac__layer *layer, const char *node, const char *
         return dirac__layer_set_ints(layer, node, attribute, &value, 1);
     status = check_range(&layer->kind->attributes[index], node, (double)value);
     if (status == DIRAC_OK)
-        layer->values[index].i = value;
+        atomic_store_explicit(&layer->values[index].shared, value, memory_order_relaxed);
     return status;
 }
 

@@ -6,6 +6,7 @@
 #ifndef LAYERS_LAYER_H
 #define LAYERS_LAYER_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -53,6 +54,7 @@ typedef struct dirac__attribute {
 
 typedef union dirac__value {
     int64_t i;
+    _Atomic int64_t shared; /* `i` where a reader may meet a writer: an attribute that changes after build */
     double f;
     int64_t v[3];
 } dirac__value;

@@ -101,10 +101,11 @@ struct dirac_session {
     dirac_context *context;
     const dirac__memory *memory;
     dirac_net *net;
+    _Atomic(const dirac_net *) seen_net; /* `net`, for who looks beside a caller */
     int32_t mode;
     atomic_flag busy;
     /* options */
-    int64_t batch;
+    _Atomic int64_t batch;
     bool input_gradients, strict, lean;
     uint64_t seed;
     dirac__shape *inputs; /* n_inputs */
@@ -115,7 +116,8 @@ struct dirac_session {
     int64_t n_class_weights;
     /* plan and memory */
     dirac__plan plan;
-    bool planned, prepared;
+    bool planned;
+    atomic_bool prepared; /* the plan is there and stays: anyone may read it */
     char *arena;
     float **pointers;    /* of all passes */
     dirac__pass *passes; /* [copy][node], bound to memory; n, scratch and random are set for each call */

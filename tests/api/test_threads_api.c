@@ -48,6 +48,7 @@ typedef struct office {
     dirac_session *held, *train, *infer;
     dirac_sgd *sgd;
     dirac_checkpoint *checkpoint;
+    dirac_batches *batches;
     void *file, *saved;
     size_t file_size, saved_size;
     int check; /* the holder checks gradients (a writer) instead of going forward (a reader) */
@@ -76,6 +77,12 @@ static void open_office(office *o)
     ok(dirac_checkpoint_add_net(o->checkpoint, "net", o->net));
     ok(dirac_checkpoint_save_memory(o->checkpoint, &o->saved, &o->saved_size));
     ok(dirac_net_save_memory(o->net, &o->file, &o->file_size));
+    dirac_dataset *set;
+    ok(dirac_dataset_create_floats(&set, o->context, (const int64_t[1]){3}, 1));
+    ok(dirac_dataset_add_floats(set, images, labels, 2));
+    ok(dirac_batches_create(&o->batches, set));
+    ok(dirac_batches_set_size(o->batches, 2));
+    dirac_dataset_destroy(set);
     dirac_session *const both[2] = {o->held, o->train};
     for (int i = 0; i < 2; i++) {
         ok(dirac_session_forward(both[i], images, 2));
@@ -91,6 +98,7 @@ static void close_office(office *o)
     dirac_buffer_free(o->context, o->file, o->file_size);
     dirac_buffer_free(o->context, o->saved, o->saved_size);
     dirac_checkpoint_destroy(o->checkpoint);
+    dirac_batches_destroy(o->batches);
     dirac_sgd_destroy(o->sgd);
     dirac_session_destroy(o->held);
     dirac_session_destroy(o->train);
@@ -116,6 +124,7 @@ static void session_is_busy(office *o)
     const float gradient[4] = {1, 1, 1, 1};
     float value;
     int64_t correct;
+    size_t bytes;
     busy(dirac_session_forward(o->held, images, 2));
     busy(dirac_session_forward_inputs(o->held, inputs, 1, 2));
     busy(dirac_session_backward(o->held));
@@ -131,6 +140,9 @@ static void session_is_busy(office *o)
     busy(dirac_session_check_gradients(o->held, images, 2, 1, 0, NULL));
     busy(dirac_session_set_net(o->held, o->net));
     busy(dirac_session_prepare(o->held));
+    busy(dirac_session_bytes(o->held, &bytes));
+    busy(dirac_session_evaluate(o->held, o->batches, NULL, NULL, NULL, NULL));
+    busy(dirac_sgd_epoch(o->sgd, o->held, o->batches, NULL, NULL, NULL, NULL));
     busy(dirac_sgd_step(o->sgd, o->held));
 }
 
@@ -167,6 +179,7 @@ static void read_net(office *o, int32_t status)
 {
     float bias[2];
     dirac_net *made = NULL;
+    dirac_session *fresh;
     void *data = NULL;
     size_t size;
     refused(dirac_net_tensor_read(o->net, "linear.bias", bias, 2), status);
@@ -178,6 +191,11 @@ static void read_net(office *o, int32_t status)
     dirac_buffer_free(o->context, status == DIRAC_OK ? data : NULL, 0);
     refused(dirac_checkpoint_save_memory(o->checkpoint, &data, &size), status);
     dirac_buffer_free(o->context, status == DIRAC_OK ? data : NULL, 0);
+    ok(dirac_session_create(&fresh, o->net, DIRAC_TRAIN));
+    refused(dirac_session_bytes(fresh, &size), status);
+    refused(dirac_session_prepare(fresh), status);
+    refused(dirac_session_set_net(fresh, o->net), status);
+    dirac_session_destroy(fresh);
     assert_int_equal(dirac_net_tensor_count(o->net), 6);
     assert_string_equal(dirac_net_tensor_name(o->net, 0), "batch_norm.weight");
 }
