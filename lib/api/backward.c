@@ -100,7 +100,7 @@ static int32_t compute_loss(dirac_session *s, const dirac__loss *loss, float *va
     double sum;
     CHECK(dirac__cross_entropy(loss, wanted ? dirac__block_at(s, step->gradient) : NULL, &sum));
     s->given[0] = wanted;
-    s->loss_spoiled = wanted && !isfinite((float)sum);
+    s->tainted[0] = !isfinite((float)sum);
     if (value != NULL)
         *value = (float)sum;
     return DIRAC_OK;
@@ -174,9 +174,10 @@ int32_t dirac__session_give_gradient(dirac_session *session, int32_t index, cons
         session->context->kernels->to_channels_last(dirac__block_at(session, step->gradient), values, session->n,
                                                     step->out.c, dirac__shape_positions(&step->out),
                                                     session->context->team);
-    for (size_t i = 0; i < count && !session->loss_spoiled; i++)
-        session->loss_spoiled = !isfinite(values[i]);
     session->given[index] = true;
+    session->tainted[index] = false;
+    for (size_t i = 0; i < count && !session->tainted[index]; i++)
+        session->tainted[index] = !isfinite(values[i]);
     return DIRAC_OK;
 }
 
@@ -211,7 +212,7 @@ int32_t dirac__session_backward(dirac_session *session)
 {
     CHECK(dirac__net_begin_read(session->net));
     int32_t status = check_backward(session);
-    if (status == DIRAC_OK && session->loss_spoiled && session->spoiled.what == DIRAC__FINITE)
+    if (status == DIRAC_OK && dirac__loss_spoiled(session) && session->spoiled.what == DIRAC__FINITE)
         session->spoiled = dirac__find_origin(session);
     if (status == DIRAC_OK)
         status = dirac__run_backward(session);
@@ -248,7 +249,7 @@ int32_t dirac_session_clear_gradients(dirac_session *session)
         return leave(session, status);
     memset(dirac__block_at(session, session->plan.gradients), 0, session->net->n_trained * sizeof(float));
     dirac__pending_drop_spoiled(session); /* so that training goes on after a batch that a step refused */
-    session->backward_done = session->loss_spoiled = false;
+    session->backward_done = false;
     session->spoiled = (dirac__origin){.what = DIRAC__FINITE};
     return leave(session, DIRAC_OK);
 }

@@ -15,7 +15,8 @@ static bool allocate_lists(dirac_session *s)
     s->keep = dirac__alloc_zero(s->memory, net->n_nodes, sizeof *s->keep);
     s->computed = dirac__alloc_zero(s->memory, net->n_tensors + 1, sizeof *s->computed);
     s->given = dirac__alloc_zero(s->memory, net->n_outputs, sizeof *s->given);
-    return s->inputs != NULL && s->keep != NULL && s->computed != NULL && s->given != NULL;
+    s->tainted = dirac__alloc_zero(s->memory, net->n_outputs, sizeof *s->tainted);
+    return s->inputs != NULL && s->keep != NULL && s->computed != NULL && s->given != NULL && s->tainted != NULL;
 }
 
 int32_t dirac_session_create(dirac_session **out, dirac_net *net, int32_t mode)

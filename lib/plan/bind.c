@@ -144,6 +144,7 @@ static void session_free(dirac_session *s)
     dirac__free(memory, s->class_weights);
     dirac__free(memory, s->computed);
     dirac__free(memory, s->given);
+    dirac__free(memory, s->tainted);
     dirac__free(memory, s);
     dirac__net_release(net); /* last: it may take the allocator along */
 }

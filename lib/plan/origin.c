@@ -11,6 +11,20 @@
 #include "base/fail.h"
 #include "plan/session.h"
 
+bool dirac__loss_spoiled(const dirac_session *s)
+{
+    for (size_t i = 0; i < s->net->n_outputs; i++)
+        if (s->given[i] && s->tainted[i])
+            return true;
+    return false;
+}
+
+void dirac__losses_forget(dirac_session *s)
+{
+    for (size_t i = 0; i < s->net->n_outputs; i++)
+        s->given[i] = false;
+}
+
 static size_t first_not_finite(const float *values, size_t count)
 {
     size_t i = 0;

@@ -149,10 +149,9 @@ static int32_t walk_all(dirac_session *s, const float *const *inputs)
 int32_t dirac__run_forward(dirac_session *s, const float *const *inputs, int64_t n)
 {
     s->n = n;
-    s->forward_done = s->loss_spoiled = s->differentiated = false;
+    s->forward_done = s->differentiated = false;
     s->forward_version = atomic_load_explicit(&s->net->version, memory_order_relaxed);
-    for (size_t i = 0; i < s->net->n_outputs; i++)
-        s->given[i] = false;
+    dirac__losses_forget(s);
     copy_pending(s, false);
     prepare_layers(s);
     const int32_t status = walk_all(s, inputs);
@@ -270,7 +269,7 @@ int32_t dirac__pending_check(const dirac_session *s)
 
 void dirac__pending_drop_spoiled(dirac_session *s)
 {
-    bool spoiled = s->loss_spoiled || s->spoiled.what != DIRAC__FINITE;
+    bool spoiled = dirac__loss_spoiled(s) || s->spoiled.what != DIRAC__FINITE;
     for (size_t i = 0; i < s->net->n_tensors && !spoiled; i++)
         spoiled = is_spoiled(s, &s->net->tensors[i]);
     if (spoiled)

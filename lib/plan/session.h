@@ -124,6 +124,7 @@ struct dirac_session {
     dirac__norm *norms;  /* training: by node; those of batch norms are used */
     bool *computed;   /* by tensor: backward gives its gradient */
     bool *given;      /* by output: a gradient was given since the last forward */
+    bool *tainted;    /* by output: that gradient, or the loss it belongs to, is not finite */
     /* state of the work */
     int64_t n;                  /* images of the last forward; 0: none */
     uint64_t forward_version;   /* of the net at it */
@@ -132,7 +133,6 @@ struct dirac_session {
     bool forward_done, backward_done; /* since the last forward; since the last clear */
     bool differentiated;        /* a backward has succeeded since the last forward: inputs have their gradients */
     bool statistics;            /* something is pending */
-    bool loss_spoiled;          /* the loss of the last forward, or a gradient given for it, is not finite */
     dirac__origin spoiled;      /* of the first such loss that backward has taken in since the last step or clear */
 };
 
@@ -142,6 +142,10 @@ void dirac__plan_release(dirac_session *session);
 
 /* ---- origin.c ---- */
 
+/* Whether a loss of the last forward, or a gradient given for it, is not finite. */
+bool dirac__loss_spoiled(const dirac_session *session);
+/* There was none, nor a gradient. */
+void dirac__losses_forget(dirac_session *session);
 /* Between a forward and its backward: the first layer, in the order of forward, with a parameter or output that is not
  * finite. The caller holds the session and reads the net. */
 dirac__origin dirac__find_origin(const dirac_session *session);

@@ -308,7 +308,8 @@ static void take_session(dirac_session *s, const settings *from)
     s->statistics = from->session.statistics;
     s->backward_done = from->session.backward_done;
     s->spoiled = (dirac__origin){.what = from->session.spoiled ? DIRAC__FROM_CHECKPOINT : DIRAC__FINITE};
-    s->forward_done = s->loss_spoiled = false;
+    s->forward_done = false;
+    dirac__losses_forget(s);
     s->n = 0;
 }
 

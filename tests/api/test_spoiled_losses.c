@@ -38,7 +38,7 @@ static dirac_node *numbered(dirac_node *node, const char *stem, int number)
     return node;
 }
 
-static training begin(void)
+static training begin_with(int beside)
 {
     training t = {.images = random_numbers(N * IMAGE, 3, -1, 1)};
     ok(dirac_net_create(&t.net, context));
@@ -48,15 +48,29 @@ static training begin(void)
         x = numbered(dirac_net_conv2d(t.net, x, 6, 3), "conv", i);
         x = dirac_net_relu(t.net, numbered(dirac_net_batch_norm(t.net, x), "norm", i));
     }
-    x = dirac_net_linear(t.net, dirac_net_global_average_pool(t.net, x), CLASSES);
+    dirac_node *pooled = dirac_net_global_average_pool(t.net, x);
+    x = dirac_net_linear(t.net, pooled, CLASSES);
     ok(dirac_node_set_name(x, "fc"));
     dirac_net_output(t.net, x);
+    if (beside)
+        dirac_net_output(t.net, pooled);
     ok(dirac_net_build(t.net));
     ok(dirac_net_initialize(t.net, 5));
     t.session = open_session(t.net, DIRAC_TRAIN, N);
     ok(dirac_sgd_create(&t.sgd, t.net));
     ok(dirac_sgd_set_momentum(t.sgd, 0.5f));
     return t;
+}
+
+static training begin(void)
+{
+    return begin_with(0);
+}
+
+/* What the head reads is the second output. */
+static training begin_beside(void)
+{
+    return begin_with(1);
 }
 
 static void end(training *t)
@@ -180,6 +194,44 @@ static void test_given_gradient(void **state)
     ok(dirac_session_backward(t.session));
     step_refused(&t, "though all layers' outputs are");
     end(&t);
+}
+
+/* A gradient of the host's at the second output, and the loss at the first; in that order or the other. */
+static void give_beside(training *t, dirac_node *node, float value, int loss_last)
+{
+    int64_t dims[4];
+    int32_t rank;
+    const int32_t labels[N] = {0, 1, 3};
+    float given[N * 8] = {0}, loss;
+    ok(dirac_node_shape(node, dims, &rank));
+    given[N * dims[0] - 1] = value;
+    if (!loss_last)
+        ok(dirac_session_cross_entropy(t->session, labels, &loss));
+    ok(dirac_session_set_output_gradient(t->session, 1, given, (size_t)(N * dims[0])));
+    if (loss_last)
+        ok(dirac_session_cross_entropy(t->session, labels, &loss));
+}
+
+/* Whether the bad gradient or the good loss comes last is all one; a gradient that takes the place of a bad one is all that
+ * counts. */
+static void test_two_outputs(void **state)
+{
+    (void)state;
+    for (int loss_last = 0; loss_last < 2; loss_last++) {
+        training t = begin_beside();
+        dirac_node *beside = dirac_net_output_node(t.net, 1);
+        ok(dirac_session_forward(t.session, t.images.at, N));
+        give_beside(&t, beside, NAN, loss_last);
+        ok(dirac_session_backward(t.session));
+        step_refused(&t, "the loss or its gradient at the outputs is not finite, though all layers' outputs are");
+        ok(dirac_session_clear_gradients(t.session));
+        ok(dirac_session_forward(t.session, t.images.at, N));
+        give_beside(&t, beside, NAN, loss_last);
+        give_beside(&t, beside, 0.5f, loss_last);
+        ok(dirac_session_backward(t.session));
+        ok(dirac_sgd_step(t.sgd, t.session));
+        end(&t);
+    }
 }
 
 /* Under a finite gradient of the host's, who saw no loss: statistics of forward are named, then what backward met. */
@@ -325,6 +377,7 @@ int main(void)
         cmocka_unit_test(test_input),
         cmocka_unit_test(test_loss_alone),
         cmocka_unit_test(test_given_gradient),
+        cmocka_unit_test(test_two_outputs),
         cmocka_unit_test(test_parameter_under_a_given_gradient),
         cmocka_unit_test(test_accumulation),
         cmocka_unit_test(test_sessions_added),
