@@ -79,14 +79,14 @@ DIRAC_API void dirac_dataset_destroy(dirac_dataset *dataset);
 /**
  * Copies byte images and their labels in. On error nothing was added.
  * @param dataset made by dirac_dataset_create_images(), or loaded. @param pixels n * C * H * W bytes, 0 to 255.
- * @param layout DIRAC_LAYOUT_*. @param labels n, each >= 0. @param n the number of images, 0 or more.
+ * @param layout DIRAC_LAYOUT_*. @param labels n, each 0 to 2^31 - 2. @param n the number of images, 0 or more.
  * Errors: ARGUMENT, STATE (batches were made on it), MEMORY, LIMIT. Threads: one. Since 0.1.
  */
 DIRAC_API int32_t dirac_dataset_add_images(dirac_dataset *dataset, const uint8_t *pixels, int32_t layout,
                                            const int32_t *labels, int64_t n);
 /**
  * Copies float samples and their labels in. On error nothing was added.
- * @param dataset made by dirac_dataset_create_floats(). @param values (n, C, spatial...). @param labels n, each >= 0.
+ * @param dataset made by dirac_dataset_create_floats(). @param values (n, C, spatial...). @param labels n, each 0 to 2^31 - 2.
  * @param n the number of samples, 0 or more.
  * Errors: ARGUMENT, STATE (batches were made on it), MEMORY, LIMIT. Threads: one. Since 0.1.
  */
@@ -94,7 +94,7 @@ DIRAC_API int32_t dirac_dataset_add_floats(dirac_dataset *dataset, const float *
                                            int64_t n);
 /**
  * Names a class, so that reports and model files can.
- * @param label >= 0. @param name copied.
+ * @param label 0 to 2^31 - 2. @param name copied.
  * Errors: ARGUMENT, STATE (batches were made on it), MEMORY. Threads: one. Since 0.1.
  */
 DIRAC_API int32_t dirac_dataset_set_class_name(dirac_dataset *dataset, int32_t label, const char *name);
@@ -240,7 +240,7 @@ DIRAC_API int32_t dirac_batches_set_prefetch(dirac_batches *batches, int32_t bat
 DIRAC_API int32_t dirac_batches_next(dirac_batches *batches, const float **samples, const int32_t **labels, int64_t *n);
 /**
  * Goes to a batch.
- * @param epoch from 0. @param batch of that epoch, 0 for the first, to the number of batches of an epoch.
+ * @param epoch 0 to 2^62 - 1. @param batch of that epoch, 0 for the first, to the number of batches of an epoch.
  * Errors: ARGUMENT. Threads: one. Since 0.1.
  */
 DIRAC_API int32_t dirac_batches_seek(dirac_batches *batches, int64_t epoch, int64_t batch);

@@ -275,7 +275,8 @@ DIRAC_API dirac_node *dirac_net_dirac_linear(dirac_net *net, dirac_node *x, int6
  * unbiased variance) pending; an inference session, or a frozen node, uses the running ones. Training with one value
  * per channel is an error of the forward call.
  * Parameters: weight (gamma) and bias (beta), state: running_mean, running_var; all (C). None is weight-decayed.
- * Attributes: "epsilon" float > 0, default 1e-5; "momentum" (m above) float 0..1, default 0.1; "frozen" int, default 0.
+ * Attributes: "epsilon" float, at least the least normal one (1.17549435e-38), default 1e-5; "momentum" (m above) float
+ * 0..1, default 0.1; "frozen" int 0 or 1, default 0.
  * Initialisers: weight uniform [0, 1) as in the published code; bias 0; running_mean 0; running_var 1.
  * @param x (N, C, spatial...). @return the same shape, or NULL.
  * Errors (sticky): the common ones. Threads: one. Since 0.1.
@@ -351,8 +352,8 @@ DIRAC_API dirac_node *dirac_net_dropout(dirac_net *net, dirac_node *x, float rat
 
 /**
  * Adds local response norm across channels: y[c] = x[c] / (k + alpha/size sum x[j]^2)^beta, j over `size` channels
- * centred on c (size/2 before, (size-1)/2 after), as in PyTorch. Attributes: "size" int 1..4096; "alpha" float, default
- * 1e-4; "beta" float, default 0.75; "k" float, default 1.
+ * centred on c (size/2 before, (size-1)/2 after), as in PyTorch. Attributes: "size" int 1..4096; "alpha" float >= 0,
+ * default 1e-4; "beta" float >= 0, default 0.75; "k" float >= 0, default 1.
  * @param x (N, C, spatial...). @param size 1 to 4096. @return the same shape, or NULL.
  * Errors (sticky): the common ones. Threads: one. Since 0.1.
  */

@@ -26,6 +26,13 @@
             return check_status;                                                                   \
     } while (0)
 
+/* Returns ARGUMENT from the calling function unless `value` is 0 or 1. */
+#define CHECK_SWITCH(value)                                                                        \
+    do {                                                                                           \
+        if ((value) != 0 && (value) != 1)                                                          \
+            return dirac__fail(DIRAC_ERR_ARGUMENT, "%s: %s is %d, it must be 0 or 1", __func__, #value, (int)(value)); \
+    } while (0)
+
 /* The net is there and built. */
 int32_t dirac__check_built(const dirac_net *net, const char *function);
 

@@ -6,9 +6,7 @@
 #include <dirac/layer.h>
 #include <dirac/status.h>
 
-#include "base/fail.h"
-#include "base/floats.h"
-#include "graph/net.h"
+#include "api/check.h"
 #include "layers/custom.h"
 
 static bool is_word(const char *name)
@@ -107,7 +105,12 @@ int32_t dirac_layer_kind_add_float(dirac_layer_kind *kind, const char *name, dou
 
 int32_t dirac_layer_kind_add_int(dirac_layer_kind *kind, const char *name, int64_t least, int64_t most, int64_t value)
 {
+    const int64_t limit = INT64_C(1) << 53; /* ranges are kept as double */
     DIRAC__HOLD_FLOATS();
+    CHECK(check_open(kind));
+    if (least < -limit || most > limit)
+        return dirac__fail(DIRAC_ERR_ARGUMENT, "kind \"%s\": the range of attribute \"%s\" leaves -2^53 to 2^53",
+                           kind->kind.name, name == NULL ? "(NULL)" : name);
     return add_attribute(kind, name, DIRAC__INT, (double)least, (double)most, (double)value);
 }
 

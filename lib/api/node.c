@@ -110,8 +110,9 @@ int32_t dirac_node_set_frozen(dirac_node *node, int32_t frozen)
     if (node->layer.kind != &dirac__kind_batch_norm)
         return dirac__fail(DIRAC_ERR_ARGUMENT, "layer \"%s\" of kind \"%s\" cannot be frozen: it is no batch norm",
                            node->name, node->layer.kind->name);
+    CHECK_SWITCH(frozen);
     CHECK(dirac__net_begin_write(node->net));
-    int32_t status = dirac__layer_set_int(&node->layer, node->name, "frozen", frozen != 0);
+    int32_t status = dirac__layer_set_int(&node->layer, node->name, "frozen", frozen);
     dirac__net_end_write(node->net, false);
     return status;
 }

@@ -106,7 +106,8 @@ int32_t dirac_session_keep(dirac_session *session, const dirac_node *node)
 int32_t dirac_session_set_input_gradients(dirac_session *session, int32_t wanted)
 {
     CHECK(open_options(session, __func__));
-    session->input_gradients = wanted != 0;
+    CHECK_SWITCH(wanted);
+    session->input_gradients = wanted == 1;
     return DIRAC_OK;
 }
 
@@ -120,14 +121,16 @@ int32_t dirac_session_set_seed(dirac_session *session, uint64_t seed)
 int32_t dirac_session_set_strict(dirac_session *session, int32_t strict)
 {
     CHECK(open_options(session, __func__));
-    session->strict = strict != 0;
+    CHECK_SWITCH(strict);
+    session->strict = strict == 1;
     return DIRAC_OK;
 }
 
 int32_t dirac_session_set_lean(dirac_session *session, int32_t lean)
 {
     CHECK(open_options(session, __func__));
-    session->lean = lean != 0;
+    CHECK_SWITCH(lean);
+    session->lean = lean == 1;
     return DIRAC_OK;
 }
 

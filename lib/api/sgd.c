@@ -52,7 +52,8 @@ int32_t dirac_sgd_set_momentum(dirac_sgd *sgd, float momentum)
 int32_t dirac_sgd_set_nesterov(dirac_sgd *sgd, int32_t nesterov)
 {
     CHECK_HANDLE(sgd);
-    sgd->nesterov = nesterov != 0;
+    CHECK_SWITCH(nesterov);
+    sgd->nesterov = nesterov == 1;
     return DIRAC_OK;
 }
 
@@ -117,6 +118,7 @@ int32_t dirac_sgd_schedule_drops(dirac_sgd *sgd, const int64_t *at, int32_t coun
     if (count < 0 || count > DIRAC__MAX_DROPS || (at == NULL && count > 0))
         return dirac__fail(DIRAC_ERR_ARGUMENT, "%d drops, legal are 0 to %d", count, DIRAC__MAX_DROPS);
     CHECK(check_range(factor, 0, INFINITY, "factor of a drop"));
+    CHECK_SWITCH(restart_momentum);
     for (int32_t i = 0; i < count; i++)
         if (at[i] < 0 || (i > 0 && at[i] <= at[i - 1]))
             return dirac__fail(DIRAC_ERR_ARGUMENT, "drop %d is at step %lld: drops must not be negative and must increase",
@@ -127,7 +129,7 @@ int32_t dirac_sgd_schedule_drops(dirac_sgd *sgd, const int64_t *at, int32_t coun
     if (count > 0)
         memcpy(schedule->at, at, (size_t)count * sizeof *at);
     schedule->factor = factor;
-    schedule->restart_momentum = restart_momentum != 0;
+    schedule->restart_momentum = restart_momentum == 1;
     return DIRAC_OK;
 }
 

@@ -97,12 +97,13 @@ int32_t dirac_net_set_trainable(dirac_net *net, const char *pattern, int32_t tra
 {
     CHECK(dirac__check_built(net, __func__));
     CHECK_HANDLE(pattern);
+    CHECK_SWITCH(trainable);
     CHECK(dirac__net_begin_write(net));
     bool found = false;
     for (size_t i = 0; i < net->n_tensors; i++) {
         dirac__tensor *tensor = &net->tensors[i];
         if (tensor->is.role == DIRAC_ROLE_TRAINED && dirac__matches(pattern, tensor->name)) {
-            tensor->trainable = trainable != 0;
+            tensor->trainable = trainable == 1;
             found = true;
         }
     }

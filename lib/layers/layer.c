@@ -127,16 +127,27 @@ static const char *number_text(char out[DIRAC__NUMBER_CAPACITY], double value)
     return out;
 }
 
-static int32_t check_range(const dirac__attribute *attribute, const char *node, double value)
+static int32_t fail_range(const dirac__attribute *attribute, const char *node, double value)
 {
     char is[DIRAC__NUMBER_CAPACITY], least[DIRAC__NUMBER_CAPACITY], most[DIRAC__NUMBER_CAPACITY];
-    if (isfinite(value) && value >= attribute->least && value <= attribute->most)
-        return DIRAC_OK;
     const char *text = isfinite(value) ? number_text(is, value) : isnan(value) ? "NaN" : "infinite";
     return dirac__fail(DIRAC_ERR_ARGUMENT,
                        "layer \"%s\": attribute \"%s\" is %s, legal are %s to %s", node,
                        attribute->name, text, number_text(least, attribute->least),
                        number_text(most, attribute->most));
+}
+
+/* The ends of an integer's range are whole and not beyond 2^53. */
+static int32_t check_integer(const dirac__attribute *attribute, const char *node, int64_t value)
+{
+    const bool inside = value >= (int64_t)attribute->least && value <= (int64_t)attribute->most;
+    return inside ? DIRAC_OK : fail_range(attribute, node, (double)value);
+}
+
+static int32_t check_real(const dirac__attribute *attribute, const char *node, double value)
+{
+    const bool inside = isfinite(value) && value >= attribute->least && value <= attribute->most;
+    return inside ? DIRAC_OK : fail_range(attribute, node, value);
 }
 
 /* ---- attributes: setters ---- */
@@ -150,7 +161,7 @@ int32_t dirac__layer_set_int(dirac__layer *layer, const char *node, const char *
         return status;
     if (layer->kind->attributes[index].type == DIRAC__INTS)
         return dirac__layer_set_ints(layer, node, attribute, &value, 1);
-    status = check_range(&layer->kind->attributes[index], node, (double)value);
+    status = check_integer(&layer->kind->attributes[index], node, value);
     if (status == DIRAC_OK)
         atomic_store_explicit(&layer->values[index].shared, value, memory_order_relaxed);
     return status;
@@ -173,7 +184,7 @@ int32_t dirac__layer_set_ints(dirac__layer *layer, const char *node, const char 
                            "every dimension) and %d",
                            node, attribute, (int)count, (int)rank);
     for (int32_t i = 0; i < count; i++) {
-        status = check_range(is, node, (double)values[i]);
+        status = check_integer(is, node, values[i]);
         if (status != DIRAC_OK)
             return status;
     }
@@ -189,7 +200,7 @@ int32_t dirac__layer_set_float(dirac__layer *layer, const char *node, const char
     int32_t index;
     int32_t status = find_typed(layer, node, attribute, DIRAC__FLOAT, &index);
     if (status == DIRAC_OK)
-        status = check_range(&layer->kind->attributes[index], node, value);
+        status = check_real(&layer->kind->attributes[index], node, value);
     if (status == DIRAC_OK)
         layer->values[index].f = value;
     return status;
