@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Dropout. The mask is a function of the pass's random stream: backward draws it again and nothing is kept. */
+/* Dropout, in training: in inference no pass of it runs, for it is the identity there (DIRAC__ALIAS). The mask is a function
+ * of the pass's random stream: backward draws it again and nothing is kept. */
 #include "layers/planning.h"
 
 enum { RATE, COUNT };
@@ -10,11 +11,8 @@ static const dirac__attribute attributes[COUNT] = {
 
 static int32_t forward(const dirac__pass *pass)
 {
-    if (pass->training)
-        pass->kernels->dropout(pass->y, pass->x[0], (float)dirac__float(pass->layer, RATE),
-                               &pass->random, dirac__count_out(pass), pass->team);
-    else if (pass->y != pass->x[0])
-        pass->kernels->copy(pass->y, pass->x[0], dirac__count_out(pass), pass->team);
+    pass->kernels->dropout(pass->y, pass->x[0], (float)dirac__float(pass->layer, RATE),
+                           &pass->random, dirac__count_out(pass), pass->team);
     return DIRAC_OK;
 }
 

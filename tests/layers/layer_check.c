@@ -67,6 +67,8 @@ static dirac_net *build_net(const layer_case *c, dirac_context *context)
     c->build(net, c->user);
     OK(dirac_net_build(net));
     layer_fill(net, 7);
+    for (const char *const *name = c->untrained; name && *name; name++)
+        OK(dirac_net_set_trainable(net, *name, 0));
     return net;
 }
 
@@ -207,12 +209,22 @@ double layer_tolerance(const twin *t, const layer_case *c)
     return 0x1p-24 * (64 + t->terms) * (c->slack > 0 ? c->slack : 1);
 }
 
-static int is_flat(const layer_case *c, const char *name)
+static int is_listed(const char *const *list, const char *name)
 {
-    for (const char *const *flat = c->flat; flat && *flat; flat++)
-        if (name && strcmp(*flat, name) == 0)
+    for (; list && *list; list++)
+        if (name && strcmp(*list, name) == 0)
             return 1;
     return 0;
+}
+
+static int is_flat(const layer_case *c, const char *name)
+{
+    return is_listed(c->flat, name);
+}
+
+static int is_idle(const layer_case *c, const char *name)
+{
+    return is_listed(c->untrained, name) || is_listed(c->idle, name);
 }
 
 static void differentiate(reference *r, expected *e, const char *name, double *data, size_t count)
@@ -253,10 +265,10 @@ static void differentiate_all(reference *r)
     r->all = calloc((size_t)(t->tensor_count + r->input_count), sizeof *r->all);
     assert_non_null(r->all);
     for (int32_t i = 0; i < t->tensor_count; i++)
-        if (t->tensors[i].role == DIRAC_ROLE_TRAINED)
+        if (t->tensors[i].role == DIRAC_ROLE_TRAINED && !is_idle(r->c, t->tensors[i].name))
             differentiate(r, &r->all[r->expected_count++], t->tensors[i].name, t->tensors[i].data,
                           t->tensors[i].count);
-    for (int32_t i = 0; i < r->input_count; i++) {
+    for (int32_t i = 0; i < r->input_count && !r->c->plain_inputs; i++) {
         twin_value *x = twin_input(t, i);
         differentiate(r, &r->all[r->expected_count++], NULL, x->data, twin_count(t, x));
     }
@@ -314,7 +326,7 @@ static void free_reference(reference *r)
 /* ---- comparison ------------------------------------------------------------------------------ */
 
 static dirac_session *run_session(const reference *r, dirac_net *net, int32_t mode,
-                                  const struct machine *m)
+                                  const struct machine *m, const char *const *keep)
 {
     dirac_session *session = NULL;
     OK(dirac_session_create(&session, net, mode));
@@ -322,7 +334,9 @@ static dirac_session *run_session(const reference *r, dirac_net *net, int32_t mo
     OK(dirac_session_set_seed(session, r->seed));
     OK(dirac_session_set_strict(session, m->strict));
     if (mode == DIRAC_TRAIN)
-        OK(dirac_session_set_input_gradients(session, m->input_gradients));
+        OK(dirac_session_set_input_gradients(session, m->input_gradients && !r->c->plain_inputs));
+    for (; keep && *keep; keep++)
+        OK(dirac_session_keep(session, dirac_net_find(net, *keep)));
     OK(dirac_session_prepare(session));
     OK(dirac_session_forward_inputs(session, (const float *const *)r->inputs, r->input_count,
                                     r->n));
@@ -344,14 +358,36 @@ static void compare_outputs(const reference *r, const dirac_session *session, in
     }
 }
 
+/* Of the nodes that are kept; the twin's last forward is of that mode. */
+static void compare_kept(const reference *r, const dirac_net *net, const dirac_session *session)
+{
+    for (const char *const *name = r->c->keep; name && *name; name++) {
+        const float *got;
+        size_t count;
+        const dirac_node *node = dirac_net_find(net, *name);
+        const twin_value *want = NULL;
+        for (int32_t i = 0; i < r->t->value_count && !want; i++)
+            if (strcmp(dirac_node_name(r->t->values[i].node), *name) == 0)
+                want = &r->t->values[i];
+        assert_non_null(want);
+        OK(dirac_session_activation(session, node, &got, &count));
+        assert_int_equal(count, twin_count(r->t, want));
+        const double largest = layer_largest(want->data, count);
+        assert_true(largest > 1e-3);
+        layer_close(r->c->what, *name, got, want->data, count, r->tolerance * largest);
+    }
+}
+
 static void compare_inference(const reference *r, dirac_net *net, const struct machine *m)
 {
     dirac_net *folded = NULL;
-    dirac_session *session = run_session(r, net, DIRAC_INFER, m);
+    dirac_session *session = run_session(r, net, DIRAC_INFER, m, r->c->keep);
     compare_outputs(r, session, TWIN_INFER, "inference");
+    twin_forward(r->t, TWIN_INFER);
+    compare_kept(r, net, session);
     dirac_session_destroy(session);
     OK(dirac_net_fold(&folded, net));
-    session = run_session(r, folded, DIRAC_INFER, m);
+    session = run_session(r, folded, DIRAC_INFER, m, NULL);
     compare_outputs(r, session, TWIN_INFER, "folded inference");
     dirac_session_destroy(session);
     dirac_net_destroy(folded);
@@ -397,6 +433,21 @@ static void compare_gradients(reference *r, dirac_net *net, dirac_session *sessi
     }
 }
 
+/* Nothing was ever added to what nobody computes. */
+static void compare_idle(const reference *r, const dirac_net *net, const dirac_session *session)
+{
+    for (int32_t i = 0; i < r->t->tensor_count; i++) {
+        const twin_tensor *tensor = &r->t->tensors[i];
+        if (!is_idle(r->c, tensor->name))
+            continue;
+        float *got = layer_gradient(session, net, tensor->name, NULL);
+        for (size_t j = 0; j < tensor->count; j++)
+            if (got[j] != 0)
+                fail_msg("%s, %s [%zu]: %.9g, want 0", r->c->what, tensor->name, j, (double)got[j]);
+        free(got);
+    }
+}
+
 static void compare_state(const reference *r, const dirac_net *net)
 {
     for (int32_t i = 0; i < r->t->tensor_count; i++) {
@@ -423,8 +474,10 @@ static void compare_machine(reference *r, const struct machine *m, int first)
     OK(dirac_context_set_threads(context, m->threads));
     dirac_net *net = build_net(r->c, context);
     compare_inference(r, net, m);
-    dirac_session *session = run_session(r, net, DIRAC_TRAIN, m);
+    dirac_session *session = run_session(r, net, DIRAC_TRAIN, m, r->c->keep);
     compare_outputs(r, session, TWIN_TRAIN, "training");
+    twin_forward(r->t, TWIN_TRAIN);
+    compare_kept(r, net, session);
     if (r->c->apply)
         r->c->apply(session, r->loss, r->c->user);
     else
@@ -432,7 +485,8 @@ static void compare_machine(reference *r, const struct machine *m, int first)
             OK(dirac_session_set_output_gradient(session, i, r->output_gradients[i],
                                                  twin_count(r->t, twin_output(r->t, i))));
     OK(dirac_session_backward(session));
-    compare_gradients(r, net, session, m->input_gradients, first);
+    compare_gradients(r, net, session, m->input_gradients && !r->c->plain_inputs, first);
+    compare_idle(r, net, session);
     OK(dirac_session_commit_statistics(session));
     compare_state(r, net);
     dirac_session_destroy(session);

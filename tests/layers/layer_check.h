@@ -17,6 +17,11 @@ typedef struct layer_case {
     double slack;             /* multiplies the tolerance; 0: 1. Whoever sets it says why */
     const char *const *share; /* pairs "node", "owner of its parameters"; then NULL. NULL: none */
     const char *const *flat;  /* parameters whose gradient is 0 everywhere; then NULL. NULL: none */
+    /* Parameters that are not to be trained, and trained ones that lead to no output; each then NULL. NULL: none. Both
+     * have a gradient of exactly 0. */
+    const char *const *untrained, *const *idle;
+    const char *const *keep; /* nodes whose values are compared too; then NULL. NULL: none */
+    int32_t plain_inputs;    /* 1: nobody asks for gradients of the inputs */
     /* A loss of its own, both or neither; default sum r y over all outputs with r random. */
     double (*loss)(const twin *t, const void *user);
     void (*apply)(dirac_session *session, double loss, const void *user);
