@@ -216,7 +216,7 @@ static void multiply_unpacked(void *argument, int64_t p, int32_t lane)
         WINOGRAD(pack_channels)(u, UNPACKED_POINT, job->filters, job->transposed, job->ci, job->written, p, k, count);
         for (int64_t e = 0; e < WINOGRAD_POINTS; e++) {
             const float *v = job->v + e * job->order.point + k * TILE_ROWS;
-            const dirac__stream next = {v + job->order.block, job->order.block, (TILE_ROWS + 3) / 4};
+            const dirac__stream next = {v + job->order.block, job->order.block, tiles / TILE_ROWS, DIRAC__CALLS_HALF};
             WINOGRAD(multiply_panel)(job->m + e * job->m_stride + p * PANEL * tiles, v, job->order.block,
                                      u + e * UNPACKED_POINT, tiles, count, width, k > 0, next);
         }

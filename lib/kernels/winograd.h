@@ -13,7 +13,7 @@
 #ifndef KERNELS_WINOGRAD_H
 #define KERNELS_WINOGRAD_H
 
-#include "kernels/convolution_tile.h"
+#include "kernels/rows_product.h"
 
 /* WINOGRAD_OUT, outputs a side: 4 or 2, by the build, which compiles these files for both. */
 #define WINOGRAD_IN (WINOGRAD_OUT + 2)              /* inputs a side */
@@ -109,11 +109,12 @@ dirac__point_order WINOGRAD(order)(int64_t tiles, int64_t channels);
 int64_t WINOGRAD(inputs_size)(int64_t tiles, int64_t channels);
 int64_t WINOGRAD(products_size)(int64_t tiles, int64_t channels);
 
-/* Memory to call for, a little at a time: `lines` lines of the cache with every four channels, from `at` on, which moves by
- * `step` from block of tiles to block. */
+/* Memory to call for with the first `blocks` blocks of tiles, at a pace of rows_product.h, from `at` on, which moves by `step`
+ * floats from block to block. */
 typedef struct dirac__stream {
     const float *at;
-    int64_t step, lines;
+    int64_t step, blocks;
+    int32_t pace;
 } dirac__stream;
 
 /* m[t][width] <- V U for one point and `count` channels of one panel, or added to m if `add`: `tiles` tiles, in blocks that
@@ -122,7 +123,7 @@ void WINOGRAD(multiply_panel)(float *m, const float *v, int64_t block, const flo
                               int64_t width, int32_t add, dirac__stream ahead);
 
 /* m[panel][t][width] <- V U for one point: `tiles` tiles, panels p0 to p1 - 1; u and v are that point's. Meanwhile memory is
- * called for: what `calls` says, or if NULL, the panel behind, spread over the blocks of tiles. */
+ * called for: what `calls` says, or if NULL, the panel behind. */
 void WINOGRAD(multiply)(float *m, const float *v, const float *u, int64_t tiles, int64_t summed, int64_t written,
                         int64_t p0, int64_t p1, dirac__calls *calls);
 
