@@ -46,16 +46,26 @@ static void begin_log(work *w)
         fail("out of memory");
 }
 
-/* The file is the old log or the new one at any moment. */
+/* The file is the old log or the new one at any moment, also if the power fails. */
 static void write_log(work *w)
 {
     char *beside = join(w->sweep->out, w->run->name, ".jsonl.new");
     FILE *file = fopen(beside, "w");
-    fflush(w->log.file);
-    if (file == NULL || fwrite(w->text, 1, w->size, file) != w->size || fclose(file) != 0 ||
-        rename(beside, w->path) != 0)
+    if (fflush(w->log.file) != 0)
+        fail("out of memory");
+    if (file == NULL || fwrite(w->text, 1, w->size, file) != w->size || fflush(file) != 0 || fsync(fileno(file)) != 0 ||
+        fclose(file) != 0 || rename(beside, w->path) != 0)
         fail("%s: %s", w->path, strerror(errno));
     free(beside);
+}
+
+/* What was renamed in the folder so far stays so. File systems that cannot promise it are asked in vain. */
+static void sync_folder(const char *folder)
+{
+    int file = open(folder, O_RDONLY | O_DIRECTORY);
+    if (file < 0 || (fsync(file) != 0 && errno != EINVAL && errno != EROFS))
+        fail("%s: %s", folder, strerror(errno));
+    close(file);
 }
 
 static void log_run(work *w)
@@ -229,6 +239,7 @@ static void do_run(work *w)
     if (w->watch != NULL && w->watch->end != NULL)
         w->watch->end(w->watch->user, &w->log);
     log_end(w, end == TRAINING_DIVERGED);
+    sync_folder(w->sweep->out); /* before the only other copy of the log goes */
     unlink(w->checkpoint);
 }
 
@@ -264,7 +275,9 @@ void sweep_do(sweep *s, const paper_run *runs, int32_t count, const sweep_watch 
         bool done = finished(w.path);
         if (s->list)
             printf("%-40s %s\n", runs[i].name, done ? "finished" : "-");
-        else if (!done && take(&w) && !finished(w.path)) { /* asked again: another program may just have ended it */
+        else if (done)
+            unlink(w.checkpoint); /* killed between the end of the log and this */
+        else if (take(&w) && !finished(w.path)) { /* asked again: another program may just have ended it */
             open_work(&w, s, &runs[i]);
             do_run(&w);
             close_work(&w);

@@ -64,6 +64,30 @@ same_logs() {
 in_parts parts depth
 same_logs whole parts
 
+# Killed again and again, ever later: the same logs, and nothing beside them.
+kills=0
+until timeout -s KILL "$((kills / 25)).$(printf %02d $((kills % 25 * 4 + 3)))" "$paper/paper-depth" --data images:pets --epochs 3 \
+    --only 'depth-*-10-1-seed1' --out killed --state state-killed --threads 2 >killed.out 2>&1; do
+    kills=$((kills + 1))
+    [ $kills -lt 250 ] || fail "killed $kills times: does not end: $(cat killed.out)"
+done
+[ $kills -gt 3 ] || fail "was killed $kills times"
+same_logs whole killed
+[ "$(ls killed | grep -vc 'jsonl$')" = 0 ] || fail "$(ls killed)"
+[ "$(ls state-killed | grep -c checkpoint)" = 0 ] || fail "$(ls state-killed)"
+
+# No place for the log: an error that names it, and nothing trained is lost.
+mkdir -p full/depth-plain-10-1-seed1.jsonl.new
+code=0
+(exec "$paper/paper-depth" --data images:pets --epochs 3 --only 'depth-plain-10-1-seed1' --out full --state state-full) \
+    >full.out 2>&1 || code=$?
+[ $code = 1 ] && grep -q 'full/depth-plain-10-1-seed1.jsonl: ' full.out || fail "a full folder: $code $(cat full.out)"
+rmdir full/depth-plain-10-1-seed1.jsonl.new
+(exec "$paper/paper-depth" --data images:pets --epochs 3 --only 'depth-plain-10-1-seed1' --out full --state state-full) \
+    >full.out 2>&1 || fail "$(cat full.out)"
+timeless whole/depth-plain-10-1-seed1.jsonl >a
+timeless full/depth-plain-10-1-seed1.jsonl | cmp - a || fail "the logs differ after a full folder"
+
 # What is finished stays as it is.
 cksum whole/* >before
 (depth --out whole --state state1) >again.out 2>&1 || fail "$(cat again.out)"
