@@ -90,6 +90,11 @@ static void test_building(void **state)
     refused(dirac_net_push_scope(net, "late"), DIRAC_ERR_STATE);
     message_has("built");
     dirac_net_destroy(net);
+
+    net = small_net(4, 3);
+    assert_null(dirac_net_output(net, dirac_net_find(net, "relu")));
+    message_has("built: no output");
+    dirac_net_destroy(net);
 }
 
 /* Every later call on a net that refused one is refused for the same reason, scopes among them. */
@@ -172,6 +177,7 @@ typedef struct wish {
     const char *name;       /* one more, of this name */
     int rank, init, kept;   /* of it; kept: asks for numbers that no machine has */
     int32_t answer;         /* what the call for it returned */
+    int32_t refuses;        /* what setup returns in the end */
 } wish;
 
 static int32_t set_up(void *user, dirac_layer *layer)
@@ -190,7 +196,9 @@ static int32_t set_up(void *user, dirac_layer *layer)
         w->answer = dirac_layer_add_parameter(layer, w->name, dims, w->rank, 0, w->init, 0, 0);
     if (w->kept)
         dirac_layer_keep(layer, INT64_MAX, INT64_MAX);
-    return w->shape && dirac_layer_set_output_shape(layer, in, rank) != DIRAC_OK;
+    if (w->shape && dirac_layer_set_output_shape(layer, in, rank) != DIRAC_OK)
+        return 1;
+    return w->refuses;
 }
 
 static int32_t pass_on(void *user, dirac_layer *layer)
@@ -284,6 +292,42 @@ static void test_kept_beyond_memory(void **state)
     ok(dirac_session_set_batch(s, 4));
     refused(dirac_session_prepare(s), DIRAC_ERR_LIMIT);
     message_has("mine");
+    dirac_session_destroy(s);
+    dirac_net_destroy(net);
+    dirac_layer_kind_destroy(kind);
+}
+
+/* Setup is called more than once, and each call may be the one that fails: the pass says so, and the next one goes on. */
+static void test_setups_that_fail_late(void **state)
+{
+    (void)state;
+    wish w = {.shape = 1};
+    const float x[3] = {1, 2, 3}, *y;
+    dirac_layer_kind *kind = new_kind(context, &w);
+    dirac_net *net = new_net();
+    dirac_node *node = dirac_net_input(net, 3);
+    node = dirac_net_custom(net, kind, &node, 1);
+    dirac_net_output(net, node);
+    ok(dirac_net_build(net));
+    dirac_session *s;
+    ok(dirac_session_create(&s, net, DIRAC_TRAIN));
+    ok(dirac_session_set_input_gradients(s, 1));
+    w.refuses = 5;
+    refused(dirac_session_prepare(s), DIRAC_ERR_CALLBACK);
+    message_has("setup callback of kind \"mine\" returned 5");
+    w.refuses = 0;
+    ok(dirac_session_prepare(s));
+    w.refuses = 6;
+    refused(dirac_session_forward(s, x, 1), DIRAC_ERR_CALLBACK);
+    message_has("returned 6");
+    w.refuses = 0;
+    ok(dirac_session_forward(s, x, 1));
+    ok(dirac_session_output(s, 0, &y, NULL));
+    assert_true(y[0] == 1 && y[1] == 2 && y[2] == 3);
+    ok(dirac_session_set_output_gradient(s, 0, x, 3));
+    w.refuses = 7;
+    refused(dirac_session_backward(s), DIRAC_ERR_CALLBACK);
+    message_has("returned 7");
     dirac_session_destroy(s);
     dirac_net_destroy(net);
     dirac_layer_kind_destroy(kind);
@@ -583,6 +627,7 @@ int main(void)
         with_context(test_sharing),
         with_context(test_setups),
         with_context(test_kept_beyond_memory),
+        with_context(test_setups_that_fail_late),
         with_context(test_kinds_elsewhere),
         with_context(test_callbacks),
         with_context(test_attributes_of_kinds),

@@ -85,6 +85,7 @@ static const struct {
     {"\"parameters_of\":1", "\"parameters_of\":2", DIRAC_ERR_FORMAT, "node 2: \"parameters_of\" is no earlier node"},
     {"\"parameters_of\":1", "\"parameters_of\":0", DIRAC_ERR_FORMAT, "node 2: \"parameters_of\" is no earlier node"},
     {"\"parameters_of\":1", "\"parameters_of\":null", DIRAC_ERR_FORMAT, "node 2: \"parameters_of\" is no earlier node"},
+    {"},\"parameters_of\":1", ",\"bias\":1},\"parameters_of\":1", DIRAC_ERR_FORMAT, "theirs have other shapes"},
     {"[\"weight\"]", "[\"bias\"]", DIRAC_ERR_FORMAT, "node 1: \"untrainable\" names no parameter"},
     {"[\"weight\"]", "[1]", DIRAC_ERR_FORMAT, "node 1: \"untrainable\" names no parameter"},
     {"[3,4]", "[3,5]", DIRAC_ERR_FORMAT, "output 1 is no node"},
