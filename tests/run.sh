@@ -171,8 +171,8 @@ suite_coverage() {
         -Dc_args=-fprofile-update=atomic
     find "$builds/coverage" -name '*.gcda' -exec rm {} +
     # shellcheck disable=SC2046
-    run_tests coverage -t 10 $(list_tests coverage --suite unit --suite layers --suite api --suite fault --suite reference \
-        --no-suite slow)
+    run_tests coverage -t 10 joined_norms unneeded_gradients $(list_tests coverage --suite unit --suite layers --suite api \
+        --suite fault --suite reference --no-suite slow)
     (cd "$builds/coverage" && gcovr -r "$root" --object-directory . --filter "$root/lib/" --exclude-unreachable-branches \
         --exclude-throw-branches --txt "$builds/coverage.txt" --print-summary --fail-under-line 98 --fail-under-branch 90)
     passed=$((passed + 1))
