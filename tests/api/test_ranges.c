@@ -168,7 +168,6 @@ typedef struct whole {
     static int32_t name(world *w, int64_t value) { return call; }
 
 WHOLE(threads, dirac_context_set_threads(w->young, (int32_t)value))
-WHOLE(blas, dirac_context_set_blas(w->young, (int32_t)value))
 WHOLE(input_gradients, dirac_session_set_input_gradients(w->open, (int32_t)value))
 WHOLE(strict, dirac_session_set_strict(w->open, (int32_t)value))
 WHOLE(lean, dirac_session_set_lean(w->open, (int32_t)value))
@@ -207,6 +206,13 @@ static void hear(void *user, int32_t level, const char *message)
 
 WHOLE(width, dirac_context_set_runner(w->young, run, NULL, (int32_t)value))
 WHOLE(level, dirac_context_set_log(w->young, hear, NULL, (int32_t)value))
+
+/* A build without BLAS has nothing to allow. */
+static int32_t blas(world *w, int64_t value)
+{
+    const int32_t status = dirac_context_set_blas(w->young, (int32_t)value);
+    return status == DIRAC_ERR_UNSUPPORTED && value == 1 ? DIRAC_OK : status;
+}
 
 static int32_t drops(world *w, int64_t value)
 {
