@@ -63,8 +63,8 @@ DIRAC_API int32_t dirac_layer_kind_add_float(dirac_layer_kind *kind, const char 
 /**
  * Adds an integer attribute, set by dirac_node_set_int() and kept in files. At most 8 attributes in all. Before
  * register.
- * @param name a new word, as a kind's name; copied. @param least, most its range, ends included, within -2^53 to 2^53.
- * @param value its default.
+ * @param name a new word, as a kind's name; copied. @param least, most its range, ends included. @param value its
+ * default.
  * Errors: ARGUMENT, MEMORY, STATE (registered). Threads: one. Since 0.1.
  */
 DIRAC_API int32_t dirac_layer_kind_add_int(dirac_layer_kind *kind, const char *name, int64_t least, int64_t most,

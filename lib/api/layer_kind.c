@@ -44,7 +44,7 @@ int32_t dirac_layer_kind_create(dirac_layer_kind **out, dirac_context *context, 
     kind->memory = context->memory;
     kind->context = context;
     atomic_init(&kind->references, 1);
-    kind->kind = (dirac__kind){.name = copy, .attributes = kind->attributes, .inputs = inputs,
+    kind->kind = (dirac__kind){.name = copy, .attributes = kind->attributes, .whole = kind->whole, .inputs = inputs,
                                .traits = DIRAC__CUSTOM, .plan = dirac__custom_plan,
                                .parameters = dirac__custom_parameters, .forward = dirac__custom_forward};
     *out = kind;
@@ -105,13 +105,11 @@ int32_t dirac_layer_kind_add_float(dirac_layer_kind *kind, const char *name, dou
 
 int32_t dirac_layer_kind_add_int(dirac_layer_kind *kind, const char *name, int64_t least, int64_t most, int64_t value)
 {
-    const int64_t limit = INT64_C(1) << 53; /* ranges are kept as double */
     DIRAC__HOLD_FLOATS();
-    CHECK(check_open(kind));
-    if (least < -limit || most > limit)
-        return dirac__fail(DIRAC_ERR_ARGUMENT, "kind \"%s\": the range of attribute \"%s\" leaves -2^53 to 2^53",
-                           kind->kind.name, name == NULL ? "(NULL)" : name);
-    return add_attribute(kind, name, DIRAC__INT, (double)least, (double)most, (double)value);
+    const bool inside = least <= value && value <= most; /* exactly: as double, neighbours may be equal */
+    CHECK(add_attribute(kind, name, DIRAC__INT, (double)least, (double)most, inside ? (double)value : (double)NAN));
+    kind->whole[kind->kind.n_attributes - 1] = (dirac__whole){least, most, value};
+    return DIRAC_OK;
 }
 
 static int32_t set_callback(dirac_layer_kind *kind, dirac_layer_fn *slot, dirac_layer_fn callback)

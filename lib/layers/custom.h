@@ -18,6 +18,7 @@ struct dirac_layer_kind {
     atomic_int references;
     bool registered;
     dirac__attribute attributes[DIRAC__MAX_ATTRIBUTES];
+    dirac__whole whole[DIRAC__MAX_ATTRIBUTES];
     void *user;
     void (*destroy_user)(void *user);
     dirac_layer_fn setup, forward, backward;

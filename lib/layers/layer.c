@@ -64,6 +64,14 @@ static void fill_dimensions(dirac__value *to, const dirac__attribute *attribute,
         to->v[i] = i >= 3 - rank ? value : attribute->value >= 1;
 }
 
+static dirac__whole whole_of(const dirac__kind *kind, int32_t index)
+{
+    const dirac__attribute *a = &kind->attributes[index];
+    if (kind->whole != NULL)
+        return kind->whole[index];
+    return (dirac__whole){(int64_t)a->least, (int64_t)a->most, (int64_t)a->value};
+}
+
 void dirac__layer_defaults(dirac__layer *layer, const dirac__kind *kind, int32_t rank)
 {
     layer->kind = kind;
@@ -74,7 +82,7 @@ void dirac__layer_defaults(dirac__layer *layer, const dirac__kind *kind, int32_t
         if (attribute->type == DIRAC__FLOAT)
             layer->values[i].f = attribute->value;
         else if (attribute->type == DIRAC__INT)
-            layer->values[i].i = (int64_t)attribute->value;
+            layer->values[i].i = whole_of(kind, i).value;
         else
             fill_dimensions(&layer->values[i], attribute, rank, (int64_t)attribute->value);
     }
@@ -127,8 +135,10 @@ static const char *number_text(char out[DIRAC__NUMBER_CAPACITY], double value)
     return out;
 }
 
-static int32_t fail_range(const dirac__attribute *attribute, const char *node, double value)
+static int32_t check_real(const dirac__attribute *attribute, const char *node, double value)
 {
+    if (isfinite(value) && value >= attribute->least && value <= attribute->most)
+        return DIRAC_OK;
     char is[DIRAC__NUMBER_CAPACITY], least[DIRAC__NUMBER_CAPACITY], most[DIRAC__NUMBER_CAPACITY];
     const char *text = isfinite(value) ? number_text(is, value) : isnan(value) ? "NaN" : "infinite";
     return dirac__fail(DIRAC_ERR_ARGUMENT,
@@ -137,17 +147,14 @@ static int32_t fail_range(const dirac__attribute *attribute, const char *node, d
                        number_text(most, attribute->most));
 }
 
-/* The ends of an integer's range are whole and not beyond 2^53. */
-static int32_t check_integer(const dirac__attribute *attribute, const char *node, int64_t value)
+static int32_t check_integer(const dirac__kind *kind, int32_t index, const char *node, int64_t value)
 {
-    const bool inside = value >= (int64_t)attribute->least && value <= (int64_t)attribute->most;
-    return inside ? DIRAC_OK : fail_range(attribute, node, (double)value);
-}
-
-static int32_t check_real(const dirac__attribute *attribute, const char *node, double value)
-{
-    const bool inside = isfinite(value) && value >= attribute->least && value <= attribute->most;
-    return inside ? DIRAC_OK : fail_range(attribute, node, value);
+    const dirac__whole range = whole_of(kind, index);
+    if (value >= range.least && value <= range.most)
+        return DIRAC_OK;
+    return dirac__fail(DIRAC_ERR_ARGUMENT,
+                       "layer \"%s\": attribute \"%s\" is %" PRId64 ", legal are %" PRId64 " to %" PRId64, node,
+                       kind->attributes[index].name, value, range.least, range.most);
 }
 
 /* ---- attributes: setters ---- */
@@ -161,7 +168,7 @@ int32_t dirac__layer_set_int(dirac__layer *layer, const char *node, const char *
         return status;
     if (layer->kind->attributes[index].type == DIRAC__INTS)
         return dirac__layer_set_ints(layer, node, attribute, &value, 1);
-    status = check_integer(&layer->kind->attributes[index], node, value);
+    status = check_integer(layer->kind, index, node, value);
     if (status == DIRAC_OK)
         atomic_store_explicit(&layer->values[index].shared, value, memory_order_relaxed);
     return status;
@@ -184,7 +191,7 @@ int32_t dirac__layer_set_ints(dirac__layer *layer, const char *node, const char 
                            "every dimension) and %d",
                            node, attribute, (int)count, (int)rank);
     for (int32_t i = 0; i < count; i++) {
-        status = check_integer(is, node, values[i]);
+        status = check_integer(layer->kind, index, node, values[i]);
         if (status != DIRAC_OK)
             return status;
     }

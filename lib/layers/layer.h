@@ -160,9 +160,15 @@ typedef struct dirac__parameter_list {
     char names[DIRAC__MAX_PARAMETERS][64]; /* room for names that are no static text (a host's layers) */
 } dirac__parameter_list;
 
+/* The range and the default of an integer attribute. */
+typedef struct dirac__whole {
+    int64_t least, most, value;
+} dirac__whole;
+
 typedef struct dirac__kind {
     const char *name; /* also its tag in model files */
     const dirac__attribute *attributes;
+    const dirac__whole *whole; /* (optional) by attribute, for integers that double would round; NULL: see attributes */
     int32_t n_attributes;
     int32_t inputs; /* 0: any number from 1 */
     uint32_t traits;
