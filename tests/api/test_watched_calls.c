@@ -154,7 +154,7 @@ static dirac_layer_kind *watch_kind(void)
     WATCHED(dirac_layer_kind_create(&kind, context, "mine", 1));
     WATCHED(dirac_layer_kind_set_user(kind, NULL, NULL));
     WATCHED(dirac_layer_kind_add_float(kind, "slope", 0.1, 0.7, 0.3));
-    WATCHED(dirac_layer_kind_add_int(kind, "times", -1, INT64_C(1) << 53, 1));
+    WATCHED(dirac_layer_kind_add_int(kind, "times", -1, INT64_MAX, (INT64_C(1) << 53) + 1));
     WATCHED(dirac_layer_kind_set_setup(kind, set_up));
     WATCHED(dirac_layer_kind_set_forward(kind, forward));
     WATCHED(dirac_layer_kind_set_backward(kind, backward));
