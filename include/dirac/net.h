@@ -199,8 +199,8 @@ DIRAC_API int32_t dirac_net_push_scope(dirac_net *net, const char *name);
 DIRAC_API int32_t dirac_net_pop_scope(dirac_net *net);
 
 /**
- * Names a node (inside the current scope). Unnamed nodes are called after their kind and a running number. Parameters
- * are named "node.weight" and so on, so names are what files and lookups use.
+ * Names a node (inside the current scope). Unnamed nodes are called after their kind: the first free one of "conv",
+ * "conv2", "conv3" and so on. Parameters are named "node.weight" and so on, so names are what files and lookups use.
  * @param name unique in the net, as for dirac_net_push_scope(); copied.
  * Errors (sticky, and returned): ARGUMENT (NULL node, no legal name, taken), STATE (after build), MEMORY. Threads: one.
  * Since 0.1.

@@ -54,6 +54,7 @@ void dirac_checkpoint_destroy(dirac_checkpoint *checkpoint)
         dirac__free(checkpoint->memory, checkpoint->blobs[i].data);
     }
     dirac__free(checkpoint->memory, checkpoint->items);
+    dirac__name_index_release(&checkpoint->blob_names, checkpoint->memory);
     dirac__free(checkpoint->memory, checkpoint->blobs);
     dirac__free(checkpoint->memory, checkpoint);
     dirac__context_release(context);
@@ -147,14 +148,13 @@ int32_t dirac_checkpoint_blob(const dirac_checkpoint *checkpoint, const char *na
     CHECK_HANDLE(checkpoint);
     CHECK_HANDLE(name);
     CHECK_HANDLE(data);
-    for (size_t i = 0; i < checkpoint->n_blobs; i++)
-        if (strcmp(checkpoint->blobs[i].name, name) == 0) {
-            *data = checkpoint->blobs[i].data;
-            if (size != NULL)
-                *size = checkpoint->blobs[i].size;
-            return DIRAC_OK;
-        }
-    return dirac__fail(DIRAC_ERR_NOT_FOUND, "the checkpoint has no blob \"%s\"", name);
+    const dirac__blob *blob = dirac__checkpoint_find_blob(checkpoint, name);
+    if (blob == NULL)
+        return dirac__fail(DIRAC_ERR_NOT_FOUND, "the checkpoint has no blob \"%s\"", name);
+    *data = blob->data;
+    if (size != NULL)
+        *size = blob->size;
+    return DIRAC_OK;
 }
 
 /* ---- saving and loading ---- */

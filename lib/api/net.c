@@ -146,17 +146,6 @@ uint64_t dirac_net_version(const dirac_net *net)
 
 /* ---- notes ---- */
 
-static void remove_note(dirac_net *net, const char *key)
-{
-    dirac__note *note = dirac__net_find_note(net, key);
-    if (note == NULL)
-        return;
-    dirac__free(net->memory, note->key);
-    dirac__free(net->memory, note->value);
-    *note = net->notes[--net->n_notes];
-    net->notes[net->n_notes] = (dirac__note){0};
-}
-
 int32_t dirac_net_set_note(dirac_net *net, const char *key, const char *value)
 {
     CHECK_HANDLE(net);
@@ -168,7 +157,7 @@ int32_t dirac_net_set_note(dirac_net *net, const char *key, const char *value)
     CHECK(dirac__net_begin_write(net));
     int32_t status = DIRAC_OK;
     if (value == NULL)
-        remove_note(net, key);
+        dirac__net_drop_note(net, key);
     else
         status = dirac__net_put_note(net, key, value);
     dirac__net_end_write(net, false);

@@ -102,7 +102,8 @@ static int32_t apply_initializers(const dirac_node *node, dirac__parameter_list 
 
 static int32_t add_tensor(dirac_net *net, dirac_node *node, const dirac__parameter *parameter, size_t *capacity)
 {
-    if (!dirac__grow(net->memory, &net->tensors, capacity, net->n_tensors + 1, sizeof *net->tensors))
+    if (!dirac__grow(net->memory, &net->tensors, capacity, net->n_tensors + 1, sizeof *net->tensors) ||
+        !dirac__name_index_reserve(&net->tensor_names, net->memory, 1))
         return dirac__fail_memory("the list of tensors");
     dirac__buffer name = {.memory = net->memory};
     dirac__buffer_text(&name, node->name);
@@ -122,6 +123,7 @@ static int32_t add_tensor(dirac_net *net, dirac_node *node, const dirac__paramet
                               .count = (size_t)dirac__parameter_count(parameter),
                               .trainable = parameter->role == DIRAC_ROLE_TRAINED};
     tensor->is.name = copy + strlen(node->name) + 1; /* the list that named it may go */
+    dirac__name_index_put(&net->tensor_names, copy, net->n_tensors);
     node->tensors[node->n_tensors++] = (int32_t)net->n_tensors++;
     return DIRAC_OK;
 }

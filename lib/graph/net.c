@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Nets and nodes: life, the sticky error of building, names, adding nodes. */
+/* Nets and nodes: life, the sticky error of building, notes, adding nodes. */
 #include "graph/net.h"
 
 #include <string.h>
@@ -57,6 +57,7 @@ static void net_free(dirac_net *net)
         dirac__free(memory, net->scopes[i]);
     for (size_t i = 0; i < net->n_tensors; i++)
         dirac__free(memory, net->tensors[i].name);
+    dirac__names_release(net);
     for (size_t i = 0; i < net->n_notes; i++) {
         dirac__free(memory, net->notes[i].key);
         dirac__free(memory, net->notes[i].value);
@@ -95,156 +96,12 @@ int32_t dirac__net_stuck(const dirac_net *net)
     return dirac__fail(net->status, "%s", net->message != NULL ? net->message : dirac_status_string(net->status));
 }
 
-/* ---- names ---- */
-
-static bool letters_are_legal(const char *name)
-{
-    if (name == NULL || name[0] == '\0' || name[0] == '.')
-        return false;
-    for (const char *c = name; *c != '\0'; c++)
-        if (!((*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') || (*c >= '0' && *c <= '9') || *c == '_' ||
-              *c == '-' || *c == '.'))
-            return false;
-    return name[strlen(name) - 1] != '.';
-}
-
-int32_t dirac__check_name(const char *name, const char *what)
-{
-    if (letters_are_legal(name) && strlen(name) <= 200)
-        return DIRAC_OK;
-    return dirac__fail(DIRAC_ERR_ARGUMENT, "the name of a %s must be 1 to 200 letters, digits, '_', '-' and inner '.', not \"%.40s\"",
-                       what, name == NULL ? "(NULL)" : name);
-}
-
-/* "scope.scope.name" in new memory; number > 1 is appended. */
-static char *full_name(const dirac_net *net, const char *name, size_t number)
-{
-    dirac__buffer text = {.memory = net->memory};
-    for (size_t i = 0; i < net->n_scopes; i++) {
-        dirac__buffer_text(&text, net->scopes[i]);
-        dirac__buffer_text(&text, ".");
-    }
-    dirac__buffer_text(&text, name);
-    if (number > 1)
-        dirac__buffer_integer(&text, (int64_t)number);
-    if (!text.failed && text.data != NULL) {
-        char *copy = dirac__copy_string(net->memory, text.data);
-        dirac__buffer_release(&text);
-        return copy;
-    }
-    dirac__buffer_release(&text);
-    return NULL;
-}
-
-dirac_node *dirac__net_find_node(const dirac_net *net, const char *name)
-{
-    for (size_t i = 0; i < net->n_nodes; i++)
-        if (strcmp(net->nodes[i]->name, name) == 0)
-            return net->nodes[i];
-    return NULL;
-}
-
-dirac__tensor *dirac__net_find_tensor(const dirac_net *net, const char *name)
-{
-    for (size_t i = 0; i < net->n_tensors; i++)
-        if (strcmp(net->tensors[i].name, name) == 0)
-            return &net->tensors[i];
-    return NULL;
-}
-
-/* Whether `name` is `stem` followed by digits alone. */
-static bool is_numbered(const char *name, const char *stem, size_t length)
-{
-    if (strncmp(name, stem, length) != 0)
-        return false;
-    return strspn(name + length, "0123456789") == strlen(name + length);
-}
-
-/* The first free name of "stem", "stem2", "stem3", ... Starting from the number in use keeps this linear. */
-static char *automatic_name(const dirac_net *net, const char *stem)
-{
-    char *name = full_name(net, stem, 1);
-    if (name == NULL)
-        return NULL;
-    size_t number = 1, length = strlen(name);
-    for (size_t i = 0; i < net->n_nodes; i++)
-        number += is_numbered(net->nodes[i]->name, name, length);
-    for (;; number++) {
-        dirac__free(net->memory, name);
-        name = full_name(net, stem, number);
-        if (name == NULL || dirac__net_find_node(net, name) == NULL)
-            return name;
-    }
-}
-
-static int32_t put_name(dirac_node *node, const char *name)
-{
-    dirac_net *net = node->net;
-    char *full = full_name(net, name, 1);
-    if (full == NULL)
-        return dirac__fail_memory("a name");
-    const dirac_node *other = dirac__net_find_node(net, full);
-    if (other != NULL && other != node) {
-        int32_t status = dirac__fail(DIRAC_ERR_ARGUMENT, "the name \"%s\" is taken", full);
-        dirac__free(net->memory, full);
-        return status;
-    }
-    dirac__free(net->memory, node->name);
-    node->name = full;
-    return DIRAC_OK;
-}
-
-int32_t dirac__node_rename(dirac_node *node, const char *name)
-{
-    int32_t status = dirac__check_name(name, "node");
-    return status == DIRAC_OK ? put_name(node, name) : status;
-}
-
-int32_t dirac__node_restore_name(dirac_node *node, const char *full)
-{
-    if (!letters_are_legal(full))
-        return dirac__check_name(full, "node");
-    return put_name(node, full);
-}
-
-int32_t dirac__fail_no_match(const dirac_net *net, const char *pattern)
-{
-    const char *example = net->n_tensors > 0 ? net->tensors[0].name : "conv.weight";
-    return dirac__fail(DIRAC_ERR_NOT_FOUND,
-                       "no parameter matches \"%s\"; whole names are compared, like \"%s\", and * stands for any text",
-                       pattern, example);
-}
-
-bool dirac__matches(const char *pattern, const char *name)
-{
-    const char *star = NULL, *retry = NULL;
-    while (*name != '\0') {
-        if (*pattern == '*') {
-            star = pattern++;
-            retry = name;
-        } else if (*pattern == *name) {
-            pattern++;
-            name++;
-        } else if (star != NULL) {
-            pattern = star + 1;
-            name = ++retry;
-        } else {
-            return false;
-        }
-    }
-    while (*pattern == '*')
-        pattern++;
-    return *pattern == '\0';
-}
-
 /* ---- notes ---- */
 
 dirac__note *dirac__net_find_note(const dirac_net *net, const char *key)
 {
-    for (size_t i = 0; i < net->n_notes; i++)
-        if (strcmp(net->notes[i].key, key) == 0)
-            return &net->notes[i];
-    return NULL;
+    const size_t *number = dirac__name_index_find(&net->note_keys, key, strlen(key));
+    return number == NULL ? NULL : &net->notes[*number];
 }
 
 int32_t dirac__net_put_note(dirac_net *net, const char *key, const char *value)
@@ -255,18 +112,37 @@ int32_t dirac__net_put_note(dirac_net *net, const char *key, const char *value)
         return dirac__fail_memory("a note");
     if (note == NULL) {
         char *name = dirac__copy_string(net->memory, key);
-        if (name == NULL ||
+        if (name == NULL || !dirac__name_index_reserve(&net->note_keys, net->memory, 1) ||
             !dirac__grow(net->memory, &net->notes, &net->notes_capacity, net->n_notes + 1, sizeof *net->notes)) {
+            dirac__name_index_trim(&net->note_keys, net->memory);
             dirac__free(net->memory, name);
             dirac__free(net->memory, copy);
             return dirac__fail_memory("a note");
         }
-        note = &net->notes[net->n_notes++];
+        note = &net->notes[net->n_notes];
         note->key = name;
+        dirac__name_index_put(&net->note_keys, name, net->n_notes++);
     }
     dirac__free(net->memory, note->value);
     note->value = copy;
     return DIRAC_OK;
+}
+
+/* The last one takes its place. */
+void dirac__net_drop_note(dirac_net *net, const char *key)
+{
+    dirac__note *note = dirac__net_find_note(net, key);
+    if (note == NULL)
+        return;
+    dirac__note *last = &net->notes[net->n_notes - 1];
+    dirac__name_index_remove(&net->note_keys, key);
+    if (note != last)
+        *dirac__name_index_find(&net->note_keys, last->key, strlen(last->key)) = (size_t)(note - net->notes);
+    dirac__free(net->memory, note->key);
+    dirac__free(net->memory, note->value);
+    *note = *last;
+    *last = (dirac__note){0};
+    net->n_notes--;
 }
 
 /* ---- adding nodes ---- */
@@ -299,8 +175,8 @@ static dirac_node *append_node(dirac_net *net, const dirac__kind *kind, int32_t 
         return NULL;
     node->net = net;
     node->inputs = dirac__alloc_zero(net->memory, (size_t)count + 1, sizeof *node->inputs);
-    node->name = automatic_name(net, kind->name);
-    if (node->inputs == NULL || node->name == NULL) {
+    node->name = dirac__automatic_name(net, kind->name);
+    if (node->inputs == NULL || node->name == NULL || !dirac__name_index_reserve(&net->node_names, net->memory, 1)) {
         node_free(node);
         return NULL;
     }
@@ -309,6 +185,7 @@ static dirac_node *append_node(dirac_net *net, const dirac__kind *kind, int32_t 
     dirac__layer_defaults(&node->layer, kind, rank);
     node->layer.n_inputs = count;
     node->id = (int32_t)net->n_nodes;
+    dirac__name_index_put(&net->node_names, node->name, net->n_nodes);
     net->nodes[net->n_nodes++] = node;
     return node;
 }

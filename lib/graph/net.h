@@ -11,6 +11,7 @@
 
 #include "base/context.h"
 #include "base/mem.h"
+#include "base/name_index.h"
 #include "layers/layer.h"
 
 #define DIRAC__MAX_NODES 65536
@@ -70,6 +71,13 @@ struct dirac_net {
     char **scopes;
     size_t n_scopes, scopes_capacity;
 
+    /* Places in nodes, tensors and notes. */
+    dirac__name_index node_names, tensor_names, note_keys;
+    /* What automatic names began with, and the least number that may be free. */
+    dirac__name_index stems;
+    char **stem_names;
+    size_t n_stem_names, stem_names_capacity;
+
     int32_t status; /* sticky error of building */
     char *message;
     bool built;
@@ -85,7 +93,7 @@ struct dirac_net {
     uint64_t values_limit; /* bytes that building may ask for; 0: any number */
 };
 
-/* ---- net.c: life, sticky errors, adding nodes ---- */
+/* ---- net.c: life, sticky errors, notes, adding nodes ---- */
 
 dirac_net *dirac__net_new(dirac_context *context);
 /* With an allocator that stands before the context's, until net->memory is set to that. */
@@ -99,6 +107,13 @@ int32_t dirac__net_stuck(const dirac_net *net);
 /* Adds a node of `kind` reading `inputs`; `base` starts its automatic name. NULL on a (sticky) failure. */
 dirac_node *dirac__net_add(dirac_net *net, const dirac__kind *kind, int32_t rank, dirac_node *const *inputs,
                            int32_t count);
+/* Sets a note (new or anew), finds one (NULL if there is none), takes one out if it is there. */
+int32_t dirac__net_put_note(dirac_net *net, const char *key, const char *value);
+dirac__note *dirac__net_find_note(const dirac_net *net, const char *key);
+void dirac__net_drop_note(dirac_net *net, const char *key);
+
+/* ---- naming.c ---- */
+
 int32_t dirac__node_rename(dirac_node *node, const char *name);
 /* Gives a node of a net without scopes the full name that another net's had, which scopes may have made long. */
 int32_t dirac__node_restore_name(dirac_node *node, const char *full);
@@ -106,9 +121,9 @@ int32_t dirac__node_restore_name(dirac_node *node, const char *full);
 int32_t dirac__check_name(const char *name, const char *what);
 dirac_node *dirac__net_find_node(const dirac_net *net, const char *name);
 dirac__tensor *dirac__net_find_tensor(const dirac_net *net, const char *name);
-/* Sets a note (new or anew), and finds one (NULL if there is none). */
-int32_t dirac__net_put_note(dirac_net *net, const char *key, const char *value);
-dirac__note *dirac__net_find_note(const dirac_net *net, const char *key);
+/* The name of a new node of this kind in the scope: new memory; NULL: none is left. */
+char *dirac__automatic_name(dirac_net *net, const char *kind);
+void dirac__names_release(dirac_net *net);
 /* "a*b" matches with '*' for any text. */
 bool dirac__matches(const char *pattern, const char *name);
 /* Fails with NOT_FOUND: no name of a parameter matched. */

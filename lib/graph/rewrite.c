@@ -84,20 +84,15 @@ static int32_t copy_node(dirac_net *to, const dirac_node *node, dirac_node **map
 
 static int32_t copy_outputs_and_notes(dirac_net *to, const dirac_net *net, dirac_node **map)
 {
+    int32_t status = DIRAC_OK;
     to->seed = net->seed;
-    if (!dirac__grow(to->memory, &to->outputs, &to->outputs_capacity, net->n_outputs, sizeof *to->outputs) ||
-        !dirac__grow(to->memory, &to->notes, &to->notes_capacity, net->n_notes + 1, sizeof *to->notes))
+    if (!dirac__grow(to->memory, &to->outputs, &to->outputs_capacity, net->n_outputs, sizeof *to->outputs))
         return dirac__fail_memory("a copy of a net");
     for (size_t i = 0; i < net->n_outputs; i++)
         to->outputs[to->n_outputs++] = map[net->outputs[i]->id];
-    for (size_t i = 0; i < net->n_notes; i++) {
-        dirac__note *note = &to->notes[to->n_notes++];
-        note->key = dirac__copy_string(to->memory, net->notes[i].key);
-        note->value = dirac__copy_string(to->memory, net->notes[i].value);
-        if (note->key == NULL || note->value == NULL)
-            return dirac__fail_memory("a copy of a net");
-    }
-    return DIRAC_OK;
+    for (size_t i = 0; i < net->n_notes && status == DIRAC_OK; i++)
+        status = dirac__net_put_note(to, net->notes[i].key, net->notes[i].value);
+    return status;
 }
 
 static void copy_values(dirac_net *to, const dirac_net *net)

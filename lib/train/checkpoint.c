@@ -12,30 +12,30 @@
 
 static const char *const kind_names[] = {"net", "sgd", "session", "batches"};
 
-static dirac__blob *find_blob(const dirac_checkpoint *c, const char *name)
+dirac__blob *dirac__checkpoint_find_blob(const dirac_checkpoint *c, const char *name)
 {
-    for (size_t i = 0; i < c->n_blobs; i++)
-        if (strcmp(c->blobs[i].name, name) == 0)
-            return &c->blobs[i];
-    return NULL;
+    const size_t *number = dirac__name_index_find(&c->blob_names, name, strlen(name));
+    return number == NULL ? NULL : &c->blobs[*number];
 }
 
 int32_t dirac__checkpoint_put_blob(dirac_checkpoint *c, const char *name, const void *data, size_t size)
 {
-    dirac__blob *blob = find_blob(c, name);
+    dirac__blob *blob = dirac__checkpoint_find_blob(c, name);
     void *copy = dirac__alloc(c->memory, size);
     char *name_copy = blob == NULL ? dirac__copy_string(c->memory, name) : NULL;
     if (copy == NULL ||
         (blob == NULL &&
-         (name_copy == NULL ||
+         (name_copy == NULL || !dirac__name_index_reserve(&c->blob_names, c->memory, 1) ||
           !dirac__grow(c->memory, &c->blobs, &c->blobs_capacity, c->n_blobs + 1, sizeof *c->blobs)))) {
+        dirac__name_index_trim(&c->blob_names, c->memory);
         dirac__free(c->memory, copy);
         dirac__free(c->memory, name_copy);
         return dirac__fail_memory("a blob");
     }
     if (blob == NULL) {
-        blob = &c->blobs[c->n_blobs++];
+        blob = &c->blobs[c->n_blobs];
         blob->name = name_copy;
+        dirac__name_index_put(&c->blob_names, name_copy, c->n_blobs++);
     }
     if (size > 0)
         memcpy(copy, data, size);
@@ -340,7 +340,8 @@ static int32_t read_blobs(dirac_checkpoint *c, const dirac__safetensors *file, d
         if (status != DIRAC_OK)
             return status;
     }
-    if (!dirac__grow(c->memory, &c->blobs, &c->blobs_capacity, c->n_blobs + fresh->n_blobs + 1, sizeof *c->blobs))
+    if (!dirac__name_index_reserve(&c->blob_names, c->memory, fresh->n_blobs) ||
+        !dirac__grow(c->memory, &c->blobs, &c->blobs_capacity, c->n_blobs + fresh->n_blobs + 1, sizeof *c->blobs))
         return dirac__fail_memory("a blob");
     return DIRAC_OK;
 }
@@ -349,8 +350,9 @@ static int32_t read_blobs(dirac_checkpoint *c, const dirac__safetensors *file, d
 static void take_blobs(dirac_checkpoint *c, dirac_checkpoint *fresh)
 {
     for (size_t i = 0; i < fresh->n_blobs; i++) {
-        dirac__blob *blob = find_blob(c, fresh->blobs[i].name);
+        dirac__blob *blob = dirac__checkpoint_find_blob(c, fresh->blobs[i].name);
         if (blob == NULL) {
+            dirac__name_index_put(&c->blob_names, fresh->blobs[i].name, c->n_blobs);
             c->blobs[c->n_blobs++] = fresh->blobs[i];
         } else {
             dirac__free(c->memory, blob->data);
@@ -385,6 +387,7 @@ int32_t dirac__checkpoint_read(dirac_checkpoint *c, const dirac__safetensors *fi
         dirac__free(memory, fresh.blobs[i].name);
         dirac__free(memory, fresh.blobs[i].data);
     }
+    dirac__name_index_release(&fresh.blob_names, memory);
     dirac__free(memory, fresh.blobs);
     for (size_t i = 0; i < c->n_items && r.settings != NULL; i++)
         dirac__free(memory, r.settings[i].rules);

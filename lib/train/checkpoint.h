@@ -42,10 +42,12 @@ struct dirac_checkpoint {
     size_t n_items, items_capacity;
     dirac__blob *blobs;
     size_t n_blobs, blobs_capacity;
+    dirac__name_index blob_names; /* places in blobs */
 };
 
 /* ---- checkpoint.c ---- */
 
+dirac__blob *dirac__checkpoint_find_blob(const dirac_checkpoint *checkpoint, const char *name);
 /* Replaces or adds a blob with a copy of `data`. Errors: MEMORY. */
 int32_t dirac__checkpoint_put_blob(dirac_checkpoint *checkpoint, const char *name, const void *data, size_t size);
 /* Writes to `path`, or to memory when that is NULL. */
