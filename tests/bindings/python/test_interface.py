@@ -25,7 +25,7 @@ class Interface(unittest.TestCase):
                 size = ctypes.sizeof(ctypes.c_void_p) if pointer else SIZES[argument["type"]]
                 self.assertEqual(ctypes.sizeof(kind), size, (function["name"], argument["name"]))
             self.assertEqual(made.restype is None, function["returns"]["type"] == "void")
-            self.assertEqual(made.errcheck is not None, function["returns"]["meaning"] == "status")
+            self.assertEqual(made.raises, function["returns"]["meaning"] == "status")
 
     def test_constants_are_those_of_the_description(self):
         for constant in API["statuses"] + API["constants"]:

@@ -6,7 +6,7 @@ import ctypes
 import threading
 from typing import Callable, Optional, Protocol
 
-from . import _api, _callbacks
+from . import _api, _callbacks, _checks, errors
 from ._handle import Handle, Owner
 from ._library import C
 
@@ -121,11 +121,16 @@ class _Adapter:
             self.all.pop(self.number, None)
 
 
+_address = _checks.integer(8 * ctypes.sizeof(ctypes.c_void_p), False)
+
+
 @_api.dirac_alloc_fn
 def _allocate(user, size, alignment):
     adapter = _Adapter.all[user]
     try:
-        address = adapter.allocator.allocate(size, alignment)
+        address = _address("allocate()", adapter.allocator.allocate(size, alignment) or 0)
+        if address % alignment != 0:
+            raise errors.ArgumentError(f"allocate() gave {address:#x}, not a multiple of {alignment}")
     except BaseException as raised:
         _callbacks.keep(raised)
         return None

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import operator
 import os
 from typing import Callable, Iterator, Optional, Sequence, Tuple
 
 import numpy as np
 
-from . import _api, _callbacks, errors
+from . import _api, _callbacks, _checks, errors
 from ._arrays import content, dims, floats, labels, pointer, read_dims, view
 from ._handle import Handle, Owner
 from ._library import C
@@ -55,12 +56,12 @@ class Dataset(Handle):
                  sample: Callable[[int], Tuple[np.ndarray, int]]) -> "Dataset":
         """`count` samples that sample(index) gives, as (values, label), when they are needed: on the thread that asks
         for a batch, or on the prefetching thread. What it raises comes out of the call that wanted the batch."""
-        shape = tuple(int(size) for size in shape)
+        shape = tuple(map(operator.index, shape))
 
         def fill(index: int, values) -> int:
             array, label = sample(index)
             np.ctypeslib.as_array(values, shape)[...] = floats(array, f"sample {index}", shape)
-            return int(label)
+            return _checks.int32(f"the label of sample {index}", label)
 
         entry = _callbacks.Entry(fill)
         return cls._made(context, C.dirac_dataset_create_callback, *dims(shape), count, _callbacks.sample, entry.number,

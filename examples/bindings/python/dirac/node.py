@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import numbers
 from typing import List, NamedTuple, Sequence, Tuple, Union
 
 import numpy as np
@@ -54,10 +55,10 @@ class Node:
             name = attribute.encode()
             if attribute == "name":
                 C.dirac_node_set_name(self, value.encode())
-            elif isinstance(value, float) or (isinstance(value, int) and self._is_real(name)):
-                C.dirac_node_set_float(self, name, value)
-            elif isinstance(value, int):
+            elif isinstance(value, numbers.Integral) and not self._is_real(name):
                 C.dirac_node_set_int(self, name, value)
+            elif isinstance(value, numbers.Real):
+                C.dirac_node_set_float(self, name, value)
             else:
                 C.dirac_node_set_ints(self, name, *dims(value))
         return self
