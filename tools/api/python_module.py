@@ -53,7 +53,8 @@ def module(api):
         out.append(f"{callback['name']} = CFUNCTYPE({', '.join(map(ctype, types))})")
     out.append("")
     out += [f"{constant['name']} = {constant['value']}" for constant in api["statuses"] + api["constants"]]
-    out.append("\n# name: (result, types of arguments, their names). STATUS marks a result that tells whether the call failed.\n"
+    out.append("\n# name: (result, types of arguments, their names). STATUS marks a result that tells whether the call "
+               "failed.\n"
                "STATUS = \"status\"\nPROTOTYPES = {")
     for function in api["functions"]:
         returns = function["returns"]

@@ -5,6 +5,7 @@ An Owner destroys its C object when nothing refers to the Owner any more: neithe
 from it, nor a numpy view of its memory, nor a call in progress (ctypes holds the arguments of a call). So close()
 means "I am done with it", and memory that somebody can still see stays.
 """
+import ctypes
 import weakref
 
 
@@ -18,6 +19,15 @@ class Owner:
         self.parents = parents
         # At the interpreter's end memory goes by itself; only what runs a thread has to be stopped.
         weakref.finalize(self, destroy, pointer).atexit = at_exit
+
+
+def create(kind, destroy, parents, make, *arguments, at_exit: bool = False) -> Owner:
+    """The owner of what make(out, *arguments) makes, a handle of the type `kind`. It is there first: whatever comes out
+    of the call, Control-C when it is done among it, what was made goes."""
+    made = ctypes.POINTER(kind)()
+    owner = Owner(made, destroy, *parents, at_exit=at_exit)
+    make(ctypes.byref(made), *arguments)
+    return owner
 
 
 class Handle:

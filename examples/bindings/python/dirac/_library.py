@@ -7,14 +7,20 @@ import ctypes
 import ctypes.util
 import os
 
-from . import _api, _callbacks, _checks, errors
+from . import _api, _callbacks, _checks, _signals, errors
 
 
-def _raise_on_failure(status, function, arguments):
-    """Runs after every function that returns a status: what a callback raised on this thread goes first."""
+def _raise_kept(result, function, arguments):
+    """Runs after every function that may call back: raises what a callback raised on this thread."""
     raised = _callbacks.take()
     if raised is not None:
         raise raised
+    return result
+
+
+def _raise_on_failure(status, function, arguments):
+    """Runs after every function that returns a status: what a callback raised goes first."""
+    _raise_kept(status, function, arguments)
     if status != _api.DIRAC_OK:
         raise errors.from_status(status, C.dirac_error_message().decode("utf-8", "replace"))
     return status
@@ -36,13 +42,15 @@ def _open() -> ctypes.CDLL:
 class Function:
     """A function of the C interface, whose arguments are looked at before C sees them."""
 
-    __slots__ = ("_call", "_name", "_checks")
+    __slots__ = ("_call", "_name", "_checks", "_may_call_back")
 
     def __init__(self, call, name: str, result, types, names: str) -> None:
         call.argtypes = types
         call.restype = ctypes.c_int32 if result is _api.STATUS else result
-        if result is _api.STATUS:
-            call.errcheck = _raise_on_failure
+        # Those that look something up call nobody.
+        self._may_call_back = result in (_api.STATUS, None, ctypes.POINTER(_api.dirac_node))
+        if self._may_call_back:
+            call.errcheck = _raise_on_failure if result is _api.STATUS else _raise_kept
         self._call, self._name = call, name
         self._checks = tuple((place, f"{name}: {argument}", _checks.BY_TYPE[kind])
                              for place, (kind, argument) in enumerate(zip(types, names.split()))
@@ -53,10 +61,14 @@ class Function:
             raise TypeError(f"{self._name} takes {len(self._call.argtypes)} arguments, {len(arguments)} were given")
         for place, what, check in self._checks:
             check(what, arguments[place])
+        deferred = _signals.defer() if self._may_call_back else None
         try:
             return self._call(*arguments)
         except ctypes.ArgumentError as refused:
             raise TypeError(f"{self._name}: {refused}") from None
+        finally:
+            if deferred is not None:
+                _signals.resume(deferred)
 
     def __repr__(self) -> str:
         return f"<{self._name} of libdirac>"
@@ -74,7 +86,7 @@ class Function:
     @property
     def raises(self) -> bool:
         """Whether it returns a status: it raises a DiracError instead of returning another than DIRAC_OK."""
-        return self._call.errcheck is not None
+        return self._call.errcheck is _raise_on_failure
 
 
 class Functions:

@@ -8,7 +8,7 @@ from typing import Union
 
 from . import _api
 from ._arrays import content
-from ._handle import Handle, Owner
+from ._handle import Handle, create
 from ._library import C
 from .context import Context
 from .data import Batches
@@ -25,9 +25,8 @@ class Checkpoint(Handle):
     """
 
     def __init__(self, context: Context) -> None:
-        made = ctypes.POINTER(_api.dirac_checkpoint)()
-        C.dirac_checkpoint_create(ctypes.byref(made), context._c)
-        self._owner = Owner(made, C.dirac_checkpoint_destroy, context._c)
+        owner = context._c
+        self._owner = create(_api.dirac_checkpoint, C.dirac_checkpoint_destroy, (owner,), C.dirac_checkpoint_create, owner)
 
     def add(self, name: str, handle: Union[Net, SGD, Session, Batches]) -> "Checkpoint":
         """Adds a net, an optimizer, a prepared training session or a stream of batches. Returns the checkpoint."""

@@ -7,7 +7,7 @@ import threading
 from typing import Callable, Optional, Protocol
 
 from . import _api, _callbacks, _checks, errors
-from ._handle import Handle, Owner
+from ._handle import Handle, create
 from ._library import C
 
 Progress = Callable[[int, int], Optional[bool]]
@@ -36,14 +36,12 @@ class Context(Handle):
                  load_limit: Optional[int] = None, log: Optional[Callable[[int, str], None]] = None,
                  log_level: int = _api.DIRAC_LOG_INFO, progress: Optional[Progress] = None,
                  allocator: Optional[Allocator] = None) -> None:
-        made = ctypes.POINTER(_api.dirac_context)()
         if allocator is None:
-            C.dirac_context_create(ctypes.byref(made))
-            self._owner = Owner(made, C.dirac_context_destroy)
+            self._owner = create(_api.dirac_context, C.dirac_context_destroy, (), C.dirac_context_create)
         else:
             adapter = _Adapter(allocator)
-            C.dirac_context_create_with_allocator(ctypes.byref(made), _allocate, _release, adapter.number)
-            self._owner = Owner(made, adapter.destroy_context)
+            self._owner = create(_api.dirac_context, adapter.destroy_context, (), C.dirac_context_create_with_allocator,
+                                 _allocate, _release, adapter.number)
         # The entries of callbacks live in the owner: any handle made on the context may still call them.
         self._owner.parents = {}
         if threads != 1:
@@ -58,8 +56,7 @@ class Context(Handle):
             C.dirac_context_set_load_limit(self._c, load_limit)
         if log is not None:
             self.set_log(log, log_level)
-        if progress is not None:
-            self.set_progress(progress)
+        self.set_progress(progress)
 
     def _set(self, name: str, call, setter, trampoline, kind, *more) -> None:
         entry = _callbacks.Entry(call) if call is not None else None
@@ -76,7 +73,8 @@ class Context(Handle):
 
         An exception stops it too, and comes out of the call. None for nobody.
         """
-        self._set("progress", progress, C.dirac_context_set_progress, _callbacks.progress, _api.dirac_progress_fn)
+        self._set("progress", progress or _callbacks.go_on, C.dirac_context_set_progress, _callbacks.progress,
+                  _api.dirac_progress_fn)
 
     def set_runner(self, runner: Optional[Callable[[Callable[[int], None], int], None]], width: int = 1) -> None:
         """Runs parallel work by runner(task, count), which calls task(i) once for each i below count, on any threads,

@@ -12,7 +12,7 @@ import numpy as np
 
 from . import _api, _callbacks, _checks, errors
 from ._arrays import content, dims, floats, labels, pointer, read_dims, view
-from ._handle import Handle, Owner
+from ._handle import Handle, Owner, create
 from ._library import C
 from .context import Context
 
@@ -33,10 +33,8 @@ class Dataset(Handle):
 
     @classmethod
     def _made(cls, context: Context, make, *arguments, entry=None) -> "Dataset":
-        made = ctypes.POINTER(_api.dirac_dataset)()
-        self = cls.__new__(cls)
-        make(ctypes.byref(made), context._c, *arguments)
-        self._owner = Owner(made, C.dirac_dataset_destroy, context._c, entry)
+        self, owner = cls.__new__(cls), context._c
+        self._owner = create(_api.dirac_dataset, C.dirac_dataset_destroy, (owner, entry), make, owner, *arguments)
         self._bytes = make not in (C.dirac_dataset_create_floats, C.dirac_dataset_create_callback)
         return self
 
@@ -161,7 +159,7 @@ def sample_failures(dataset: Owner) -> Iterator[None]:
         yield
     except errors.CallbackError as failed:
         entry = dataset.parents[1]
-        raised = entry.take_failure() if entry is not None else None
+        raised = entry.take_failure(str(failed)) if entry is not None else None
         if raised is None:
             raise
         raise raised from failed
@@ -181,9 +179,9 @@ class Batches(Handle):
                  drop_last: bool = False, crop: int = 0, pad_reflect: bool = False, flip: bool = False,
                  mean: Optional[Sequence[float]] = None, deviation: Optional[Sequence[float]] = None,
                  prefetch: int = 0) -> None:
-        made = ctypes.POINTER(_api.dirac_batches)()
-        C.dirac_batches_create(ctypes.byref(made), dataset._c)
-        self._owner = Owner(made, C.dirac_batches_destroy, dataset._c, at_exit=prefetch > 0)
+        owner = dataset._c
+        self._owner = create(_api.dirac_batches, C.dirac_batches_destroy, (owner,), C.dirac_batches_create, owner,
+                             at_exit=prefetch > 0)
         self._shape = dataset.shape
         C.dirac_batches_set_size(self._c, size)
         if seed is not None:
