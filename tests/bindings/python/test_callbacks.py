@@ -5,6 +5,7 @@ import os
 import sys
 import tempfile
 import threading
+import time
 import unittest
 
 import numpy as np
@@ -114,6 +115,14 @@ class Others(unittest.TestCase):
             self.assertEqual(dataset[7][0].tolist(), np.full((1, 2, 2), 7).tolist())
             self.assertRaises(Mine, dataset.__getitem__, 5)
 
+    def waits(self, condition):
+        """Until another thread has come so far."""
+        for _ in range(10000):
+            if condition():
+                return
+            time.sleep(0.001)
+        self.fail("it never came so far")
+
     def test_each_stream_gets_the_failure_of_its_own_sample(self):
         def sample(index):
             if index in (2, 6):
@@ -121,24 +130,31 @@ class Others(unittest.TestCase):
             return np.zeros(2), 0
 
         dataset = dirac.Dataset.callback(self.context, (2,), 8, sample)
-        streams = [dirac.Batches(dataset, size=4, prefetch=prefetch) for prefetch in (1, 2, 0)]
-        for stream, batch, index in zip(streams, (0, 1, 1), (2, 6, 6)):
-            stream.seek(0, batch)
+        failures = dataset._c.parents[1].failures
+        first, second = (dirac.Batches(dataset, size=2, prefetch=1) for _ in range(2))
+        second.seek(0, 2)
+        for stream, count in ((first, 1), (second, 2)):
+            stream.next()  # and the thread goes on to the batch that fails
+            self.waits(lambda count=count: len(failures) == count)
+        for stream, index in ((first, 2), (second, 6)):
             with self.assertRaises(Mine) as raised:
                 stream.next()
             self.assertEqual(raised.exception.args, (index,))
-        failing = set(range(8))
+
+    def test_a_failure_that_nobody_came_to_is_not_raised_later(self):
+        failing = {2}
         dataset = dirac.Dataset.callback(self.context, (2,), 8, lambda index: raiser(index) if index in failing else
-                                         (np.zeros(2), -1 if index == 0 else 0))
-        stream = dirac.Batches(dataset, size=4, prefetch=2)
-        self.assertRaises(Mine, stream.next)
-        self.assertRaises(Mine, dataset.__getitem__, 5)
-        failing.clear()  # from here on only the label of sample 0 is wrong, which the library says
-        for _ in range(2):
-            stream.seek(0)
-            self.assertRaisesRegex(dirac.CallbackError, "label -1 for sample 0", stream.next)
+                                         (np.zeros(2), -1 if index == 6 else 0))
+        failures = dataset._c.parents[1].failures
+        stream = dirac.Batches(dataset, size=2, prefetch=1)
+        stream.next()
+        self.waits(lambda: len(failures) == 1)
+        stream.seek(0, 3)
+        self.assertRaisesRegex(dirac.CallbackError, "label -1 for sample 6", stream.next)
+        failing.clear()
         stream.seek(0, 1)
-        self.assertEqual(stream.next()[1].tolist(), [0] * 4)
+        self.assertEqual(stream.next()[1].tolist(), [0, 0])
+        self.assertEqual(failures, {}, "it is forgotten when the sample is there after all")
 
     def test_a_data_set_of_many_failures_keeps_few_of_them(self):
         dataset = dirac.Dataset.callback(self.context, (2,), 1000, raiser)
@@ -210,6 +226,26 @@ class Others(unittest.TestCase):
             self.assertEqual(dirac._callbacks.runner(entry.number, task, None, 3), 0)
             self.assertEqual(dirac._callbacks.take().args, (1,))
             pool.submit(small_net, self.context).result()
+
+    def test_a_runner_that_leaves_a_task_running(self):
+        started, done = threading.Event(), []
+
+        @dirac._api.dirac_task_fn
+        def task(data, index):
+            started.set()
+            time.sleep(0.05 if index == 1 else 0)
+            done.append(index)
+
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            def run(task, count):
+                pool.submit(task, 1)
+                started.wait()
+                raise Mine
+
+            entry = dirac._callbacks.Entry(run)
+            self.assertEqual(dirac._callbacks.runner(entry.number, task, None, 3), 0)
+            self.assertEqual(sorted(done), [0, 1, 2], "all have run, and none twice, when it returns")
+            self.assertIs(type(dirac._callbacks.take()), Mine)
 
     def test_each_thread_has_its_own(self):
         net, wrong = small_net(self.context), []
