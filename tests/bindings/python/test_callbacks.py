@@ -247,6 +247,19 @@ class Others(unittest.TestCase):
             self.assertEqual(sorted(done), [0, 1, 2], "all have run, and none twice, when it returns")
             self.assertIs(type(dirac._callbacks.take()), Mine)
 
+    def test_a_finalizer_leaves_what_another_call_will_raise(self):
+        nets = [small_net(self.context)]
+        task = dirac._api.dirac_task_fn(lambda data, index: nets.clear() if index == 1 else None)
+
+        def run(task, count):
+            task(0)
+            raise Mine
+
+        entry = dirac._callbacks.Entry(run)
+        self.assertEqual(dirac._callbacks.runner(entry.number, task, None, 2), 0)
+        self.assertEqual(nets, [])
+        self.assertIs(type(dirac._callbacks.take()), Mine)
+
     def test_each_thread_has_its_own(self):
         net, wrong = small_net(self.context), []
 

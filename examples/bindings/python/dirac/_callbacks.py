@@ -57,10 +57,16 @@ def keep(raised: BaseException) -> None:
 
 def take():
     """The exception kept on this thread, or None; forgets it."""
-    raised = getattr(_thread, "raised", None)
-    if raised is not None:
-        _thread.raised = None
-    return raised
+    return exchange(None)
+
+
+def exchange(raised):
+    """Keeps `raised` on this thread instead of the exception kept so far, which is returned. A call inside a call, as that
+    of a finalizer that happens to run in a callback, so leaves what is another's."""
+    before = getattr(_thread, "raised", None)
+    if before is not raised:
+        _thread.raised = raised
+    return before
 
 
 def report(raised: BaseException, where) -> None:

@@ -61,14 +61,21 @@ class Function:
             raise TypeError(f"{self._name} takes {len(self._call.argtypes)} arguments, {len(arguments)} were given")
         for place, what, check in self._checks:
             check(what, arguments[place])
-        deferred = _signals.defer() if self._may_call_back else None
+        if not self._may_call_back:
+            return self._called(arguments)
+        deferred = _signals.defer()
+        kept = _callbacks.exchange(None)
+        try:
+            return self._called(arguments)
+        finally:
+            _callbacks.exchange(kept)
+            _signals.resume(deferred)
+
+    def _called(self, arguments):
         try:
             return self._call(*arguments)
         except ctypes.ArgumentError as refused:
             raise TypeError(f"{self._name}: {refused}") from None
-        finally:
-            if deferred is not None:
-                _signals.resume(deferred)
 
     def __repr__(self) -> str:
         return f"<{self._name} of libdirac>"
