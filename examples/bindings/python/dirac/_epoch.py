@@ -10,8 +10,10 @@ def run_epoch(call, handles, batches, progress):
     entry = _callbacks.Entry(progress or _callbacks.go_on)
     loss, accuracy = ctypes.c_double(), ctypes.c_double()
     try:
+        stream = batches._c
         with batches.sample_failures():
-            call(*handles, batches._c, _callbacks.progress, entry.number, ctypes.byref(loss), ctypes.byref(accuracy))
+            stream.alone("batches", call, *handles, stream, _callbacks.progress, entry.number, ctypes.byref(loss),
+                         ctypes.byref(accuracy))
     except errors.CancelledError as stopped:
         stopped.loss, stopped.accuracy = loss.value, accuracy.value
         raise

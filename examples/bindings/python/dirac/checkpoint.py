@@ -26,6 +26,7 @@ class Checkpoint(Handle):
 
     def __init__(self, context: Context) -> None:
         owner = context._c
+        self._names = []
         self._owner = create(_api.dirac_checkpoint, C.dirac_checkpoint_destroy, (owner,), C.dirac_checkpoint_create, owner)
 
     def add(self, name: str, handle: Union[Net, SGD, Session, Batches]) -> "Checkpoint":
@@ -36,8 +37,12 @@ class Checkpoint(Handle):
             if isinstance(handle, kind):
                 add(self._c, name.encode(), handle._c)
                 self._c.parents += (handle._c,)
+                self._names.append(name)
                 return self
         raise TypeError(f"a checkpoint holds no {type(handle).__name__}")
+
+    def _described(self) -> str:
+        return ", ".join(map(repr, self._names)) or "empty"
 
     def __setitem__(self, name: str, value: bytes) -> None:
         """Bytes of your own, saved along."""

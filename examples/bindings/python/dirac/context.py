@@ -82,6 +82,9 @@ class Context(Handle):
         """
         self._set("runner", runner, C.dirac_context_set_runner, _callbacks.runner, _api.dirac_runner_fn, width)
 
+    def _described(self) -> str:
+        return f"{self.threads} threads, kernels {self.kernels}"
+
     @property
     def threads(self) -> int:
         """The number of threads in use, or the width of the runner."""

@@ -138,6 +138,9 @@ class Dataset(Handle):
     def __len__(self) -> int:
         return C.dirac_dataset_count(self._c)
 
+    def _described(self) -> str:
+        return f"{len(self)} samples {self.shape}, {self.classes or 'unknown'} classes"
+
     def __getitem__(self, index: int) -> Tuple[np.ndarray, int]:
         """(a copy of the sample, bytes as 0 to 255; its label)."""
         if not 0 <= index < len(self):
@@ -181,7 +184,7 @@ class Batches(Handle):
                  prefetch: int = 0) -> None:
         owner = dataset._c
         self._owner = create(_api.dirac_batches, C.dirac_batches_destroy, (owner,), C.dirac_batches_create, owner,
-                             at_exit=prefetch > 0)
+                             threaded=prefetch > 0)
         self._shape = dataset.shape
         C.dirac_batches_set_size(self._c, size)
         if seed is not None:
@@ -201,6 +204,10 @@ class Batches(Handle):
         if prefetch != 0:
             C.dirac_batches_set_prefetch(self._c, prefetch)
 
+    def _described(self) -> str:
+        epoch, batch = self.position
+        return f"epoch {epoch}, {batch} of {self.per_epoch} batches taken"
+
     def sample_failures(self):
         """Context manager: what a sample callback raises comes out as itself."""
         return sample_failures(self._c.parents[0])
@@ -212,7 +219,7 @@ class Batches(Handle):
         n = ctypes.c_int64()
         owner = self._c
         with self.sample_failures():
-            C.dirac_batches_next(owner, ctypes.byref(samples), ctypes.byref(targets), ctypes.byref(n))
+            owner.alone("batches", C.dirac_batches_next, owner, *map(ctypes.byref, (samples, targets, n)))
         if n.value == 0:
             return None
         return view(samples, (n.value, *self._shape), owner), view(targets, (n.value,), owner, kind="=i4")
@@ -223,7 +230,8 @@ class Batches(Handle):
 
     def seek(self, epoch: int, batch: int = 0) -> None:
         """Goes to a batch of an epoch, both from 0."""
-        C.dirac_batches_seek(self._c, epoch, batch)
+        owner = self._c
+        owner.alone("batches", C.dirac_batches_seek, owner, epoch, batch)
 
     @property
     def position(self) -> Tuple[int, int]:

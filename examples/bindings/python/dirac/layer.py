@@ -15,17 +15,20 @@ import numpy as np
 
 from . import _api, _callbacks, _signals
 from ._arrays import dims, memory, read_dims
-from ._handle import Handle, create
+from ._handle import Handle, Single, create
 from ._library import C
 from .context import Context
 
 
-class Layer:
+class Layer(Single):
     """What a callback works on. Shapes are without N, arrays are (n, C, spatial...) float32."""
 
     def __init__(self, pointer) -> None:
         self._pointer = pointer
         self._handed_out = []
+
+    def __repr__(self) -> str:
+        return f"<dirac.Layer: {'in' if self._pointer is not None else 'after'} its callback>"
 
     @property
     def _c(self):
@@ -200,7 +203,7 @@ class LayerKind(Handle):
                  backward: Optional[Callback] = None, inputs: int = 1,
                  floats: Optional[Dict[str, Tuple[float, float, float]]] = None,
                  ints: Optional[Dict[str, Tuple[int, int, int]]] = None) -> None:
-        owner = context._c
+        owner, self._name = context._c, name
         self._owner = create(_api.dirac_layer_kind, C.dirac_layer_kind_destroy, (owner,), C.dirac_layer_kind_create, owner,
                              name.encode(), inputs)
         C.dirac_layer_kind_set_user(self._c, _Kind(setup, forward, backward).number, _forget)
@@ -213,3 +216,6 @@ class LayerKind(Handle):
         for attribute, bounds in (ints or {}).items():
             C.dirac_layer_kind_add_int(self._c, attribute.encode(), *bounds)
         C.dirac_layer_kind_register(self._c)
+
+    def _described(self) -> str:
+        return repr(self._name)

@@ -10,7 +10,7 @@ from typing import Callable, Iterator, List, Optional, Tuple, Union
 
 import numpy as np
 
-from . import _api, _callbacks
+from . import _api, _callbacks, errors
 from ._arrays import content, floats, pointer, read_dims, target, view
 from ._handle import Handle, Owner, create
 from ._library import C
@@ -56,6 +56,14 @@ class Net(Builder, Handle):
     def _make(self, context_owner: Owner, make, *arguments) -> "Net":
         self._owner = create(_api.dirac_net, C.dirac_net_destroy, (context_owner,), make, *arguments)
         return self
+
+    def _described(self) -> str:
+        nodes = self.nodes
+        try:
+            built = bool(nodes) and len(nodes[0].shape) > 0
+        except errors.StateError:
+            built = False
+        return f"{len(nodes)} nodes, " + (f"{self.trained_count} parameters" if built else "not built")
 
     @property
     def _context(self) -> Owner:

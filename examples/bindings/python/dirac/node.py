@@ -10,6 +10,7 @@ import numpy as np
 
 from . import _api, errors
 from ._arrays import dims, pointer, read_dims
+from ._handle import Single
 from ._library import C
 
 Attribute = Union[int, float, Sequence[int]]
@@ -24,7 +25,7 @@ class FilterSummary(NamedTuple):
     filters: int  # how many were counted
 
 
-class Node:
+class Node(Single):
     """A value of a net. It keeps its net alive. Two nodes are equal if they are the same value of the same net."""
 
     __slots__ = ("_as_parameter_", "_net")

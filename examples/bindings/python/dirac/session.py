@@ -36,7 +36,7 @@ class Session(Handle):
                  input_sizes: Optional[Dict[int, Sequence[int]]] = None, keep: Iterable[Node] = (),
                  input_gradients: bool = False, seed: Optional[int] = None, strict: bool = False,
                  lean: bool = False, prepare: bool = True) -> None:
-        owner = net._c
+        owner, self._training = net._c, training
         self._owner = create(_api.dirac_session, C.dirac_session_destroy, (owner,), C.dirac_session_create, owner,
                              _api.DIRAC_TRAIN if training else _api.DIRAC_INFER)
         C.dirac_session_set_batch(self._c, batch)
@@ -59,6 +59,9 @@ class Session(Handle):
         """Plans and allocates; options are fixed from here. Returns the session."""
         C.dirac_session_prepare(self._c)
         return self
+
+    def _described(self) -> str:
+        return f"{'training' if self._training else 'inference'}, up to {self.batch} images"
 
     @property
     def bytes(self) -> int:

@@ -31,6 +31,9 @@ class SGD(Handle):
         self.set_weight_decay(weight_decay)
         self.set_clip_norm(clip_norm)
 
+    def _described(self) -> str:
+        return f"{self.steps} steps taken, learning rate {self.learning_rate:g}"
+
     def set_learning_rate(self, rate: float) -> None:
         """The learning rate before the schedule. Any time."""
         C.dirac_sgd_set_learning_rate(self._c, rate)
