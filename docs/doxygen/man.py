@@ -208,10 +208,13 @@ def page_name(header):
 
 
 def head(name, header, brief, version, members):
-    """Up to the synopsis, which ends with the functions or, on a page without, with how to compile."""
+    """Up to the synopsis, which ends with the functions or, on a page without, with how to compile. NAME has the functions
+    too: man -k and apropos look through nothing else."""
+    names = list(dict.fromkeys([name] + [member.findtext("name") for member in members]))
     return [".\\\" Made from %s by Doxygen and man.py. SPDX-License-Identifier: MIT" % header,
             ".Dd " + DATE,
-            ".Dt %s 3" % name.upper(), ".Os libdirac %s" % version, ".Sh NAME", ".Nm " + name,
+            ".Dt %s 3" % name.upper(), ".Os libdirac %s" % version,
+            ".Sh NAME"] + [".Nm %s ," % other for other in names[:-1]] + [".Nm " + names[-1],
             ".Nd " + escape(brief), ".Sh SYNOPSIS", ".In dirac/%s" % header] + synopsis(members) + [
             ".Pp", ".Dl cc \\-std=c11 file.c $(pkg\\-config \\-\\-cflags \\-\\-libs dirac)"]
 

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # The manual pages are sound: no warning of mandoc nor of groff, every function of a group has a page with its prototype,
-# and `man FUNCTION` shows it.
+# `man FUNCTION` shows it, and `man -k` and apropos find it.
 # Usage: manual.sh MAN3
 set -eu
 man3=$1
@@ -36,6 +36,22 @@ for group in $(grep -l '^\.Sh FUNCTIONS' man3/*.3); do
     done
 done
 [ "$functions" -gt 100 ] || { echo "only $functions functions"; exit 1; }
+
+# NAME has what the page describes: its own name, then each function, as man's own index reads them.
+# shellcheck disable=SC2086
+lexgrog $pages | sed 's|^man3/\(.*\)\.3: "\([a-z0-9_]*\) - .*|\1 \2|' | LC_ALL=C sort >"$scratch/named"
+for page in $pages; do
+    name=$(basename "$page" .3)
+    { echo "$name"; sed -n 's/^\.It Ft .* Fn \(dirac_[a-z0-9_]*\).*/\1/p' "$page"; } | sed "s/^/$name /"
+done | LC_ALL=C sort >"$scratch/described"
+diff "$scratch/named" "$scratch/described" || { echo "NAME of a page is not what it describes"; exit 1; }
+mkdir "$scratch/man"
+cp -r man3 "$scratch/man"
+chmod -R a+rX "$scratch"
+mandb --create --quiet --user-db "$scratch/man"
+# shellcheck disable=SC2046
+found=$(LC_ALL=C apropos -M "$scratch/man" --exact $(cut -d' ' -f2 "$scratch/named" | sort -u) | cut -d' ' -f1 | sort -u | wc -l)
+[ "$found" = "$(cut -d' ' -f2 "$scratch/named" | sort -u | wc -l)" ] || { echo "apropos finds $found names"; exit 1; }
 MANPATH="$PWD" LC_ALL=C.UTF-8 man -P cat dirac_net_fold >"$scratch/text"
 grep -q 'dirac_net_fold(dirac_net \*\*out, const dirac_net \*net)' "$scratch/text"
 [ "$(wc -l <"$scratch/text")" -lt 80 ] || { echo "the page of one function is long"; exit 1; }

@@ -26,11 +26,22 @@ abi=$(sed -n 's/^#define DIRAC_ABI_VERSION //p' "$source/include/dirac/version.h
 readelf -d "$libdir/libdirac.so" | grep -q "SONAME.*\[libdirac\.so\.$abi\]" ||
     { echo "the soname does not end in $abi"; exit 1; }
 
-# README leads to pages that are there.
+# README leads to pages that are there, and so do those of the examples.
 doc=$(dirname "$(find "$stage/root" -name README.md -path '*/doc/dirac/README.md')")
-grep -o '](\([^):]*\))' "$doc/README.md" | sed 's/](\(.*\))/\1/' | sort -u | while read -r page; do
-    [ -e "$doc/$page" ] || { echo "README.md leads to $page, which is not installed"; exit 1; }
+for readme in README.md examples/README.md examples/bindings/python/README.md examples/bindings/rust/README.md; do
+    grep -o '](\([^):]*\))' "$doc/$readme" | sed 's/](\(.*\))/\1/' | sort -u | while read -r page; do
+        [ -e "$doc/$(dirname "$readme")/$page" ] || { echo "$readme leads to $page, which is not installed"; exit 1; }
+    done
 done
+
+# The commands of the bindings find the digits from where they are installed, and whose they are.
+for file in digits.csv README.md; do
+    cmp "$source/examples/data/$file" "$doc/examples/bindings/rust/../../data/$file"
+done
+if /usr/bin/python3 -c 'import numpy' 2>/dev/null; then
+    (cd "$doc/examples/bindings/python" && PYTHONPATH=$PWD PYTHONDONTWRITEBYTECODE=1 LIBDIRAC="$libdir/libdirac.so" \
+        /usr/bin/python3 -c 'import digits; print(len(digits.read_digits(digits.DIGITS)[0]), "digits are installed")')
+fi
 
 export PKG_CONFIG_SYSROOT_DIR="$stage/root" PKG_CONFIG_PATH="$libdir/pkgconfig"
 sh "$source/tests/install/consumers.sh" "$source" "$libdir"

@@ -29,9 +29,9 @@ def ctype(spelled):
     return inner
 
 
-def prototype(name, result, arguments):
+def prototype(name, result, arguments, names):
     """One row of a table, broken where it would be too long."""
-    text = f"    \"{name}\": ({result}, ({''.join(a + ', ' for a in arguments).rstrip()})),"
+    text = f"    \"{name}\": ({result}, ({''.join(a + ', ' for a in arguments).rstrip()}), \"{names}\"),"
     if len(text) <= 120:
         return text
     lines, line = [f"    \"{name}\": ({result}, ("], "       "
@@ -40,7 +40,7 @@ def prototype(name, result, arguments):
             lines.append(line)
             line = "       "
         line += f" {argument},"
-    return "\n".join(lines + [line + ")),"])
+    return "\n".join(lines + [line + "),", f"        \"{names}\"),"])
 
 
 def module(api):
@@ -53,11 +53,13 @@ def module(api):
         out.append(f"{callback['name']} = CFUNCTYPE({', '.join(map(ctype, types))})")
     out.append("")
     out += [f"{constant['name']} = {constant['value']}" for constant in api["statuses"] + api["constants"]]
-    out.append("\n# name: (result, arguments). STATUS marks a result that tells whether the call failed.\n"
+    out.append("\n# name: (result, types of arguments, their names). STATUS marks a result that tells whether the call "
+               "failed.\n"
                "STATUS = \"status\"\nPROTOTYPES = {")
     for function in api["functions"]:
         returns = function["returns"]
         result = "STATUS" if returns["meaning"] == "status" else ctype(returns["type"])
-        out.append(prototype(function["name"], result, [ctype(a["type"]) for a in function["arguments"]]))
+        out.append(prototype(function["name"], result, [ctype(a["type"]) for a in function["arguments"]],
+                             " ".join(a["name"] for a in function["arguments"])))
     out.append("}")
     return "\n".join(out) + "\n"

@@ -125,6 +125,83 @@ class Views(unittest.TestCase):
         self.assertTrue((view == values).all())
         self.assertEqual(len(junk), 100)
 
+    def views(self, context):
+        """(handles, {what: view}): each kind of view that there is, of memory that is overwritten when it is freed."""
+        net = small_net(context)
+        dataset = dirac.Dataset.floats(context, (2, 6, 6)).add(images(12), np.arange(12) % 3)
+        batches = [dirac.Batches(dataset, size=4, prefetch=prefetch) for prefetch in (0, 2)]
+        session = dirac.Session(net, training=True, batch=4, input_gradients=True, keep=[net.find("relu")])
+        taken = [stream.next() for stream in batches]
+        session.forward(taken[1][0])
+        session.cross_entropy(taken[1][1])
+        session.backward()
+        views = {"output": session.output(), "activation": session.activation(net.find("relu")),
+                 "gradients": session.gradients, "gradient": session.gradient("fc.weight")[1:],
+                 "input gradient": session.input_gradient(), "file": np.frombuffer(net.to_memory(), np.uint8)[8:]}
+        for name, pair in zip(("made now", "made ahead"), taken):
+            views[f"samples {name}"], views[f"labels {name}"] = pair
+        return {"net": net, "dataset": dataset, "batches": batches, "session": session}, views
+
+    def changes(self, context):
+        """{what: what is done with the handles}: all that frees or moves memory in the library, or might."""
+        def leave(handles):
+            for handle in (handles["session"], *handles["batches"], handles["net"], handles["dataset"], context):
+                with handle:
+                    pass
+
+        def load(handles):
+            checkpoint = dirac.Checkpoint(context).add("net", handles["net"]).add("s", handles["session"])
+            for index, stream in enumerate(handles["batches"]):
+                checkpoint.add(f"b{index}", stream)
+            checkpoint.load(checkpoint.to_bytes())
+
+        def fail(handles):
+            for wrong in (lambda: handles["session"].prepare(), lambda: handles["session"].forward(images(5)),
+                          lambda: handles["net"].load_weights(b"nothing"), lambda: handles["batches"][1].seek(-1)):
+                self.assertRaises(dirac.DiracError, wrong)
+
+        return {
+            "forgotten": lambda handles: None,
+            "left": leave,
+            "another net": lambda handles: handles["session"].set_net(handles["net"].clone()),
+            "another net, and the first one goes": lambda handles: (
+                handles["session"].set_net(handles["net"].clone()), handles.pop("net").close()),
+            "written": lambda handles: (handles["net"].initialize(5), handles["net"].load_weights(handles["net"].to_bytes())),
+            "sought": lambda handles: [stream.seek(3, 1) for stream in handles["batches"]],
+            "loaded": load,
+            "another size": lambda handles: dirac.Session(
+                handles["net"], training=True, batch=2, input_sizes={0: (9, 9)}).forward(images(2, shape=(2, 9, 9))),
+            "refused": fail,
+        }
+
+    def test_every_view_keeps_its_memory(self):
+        for what in self.changes(None):
+            allocator = CountingAllocator()
+            context = dirac.Context(allocator=allocator)
+            handles, views = self.views(context)
+            copies = {name: view.copy() for name, view in views.items()}
+            self.changes(context)[what](handles)
+            handles.clear()
+            del context
+            gc.collect()
+            for name, view in views.items():
+                start, end = view.ctypes.data, view.ctypes.data + view.nbytes
+                self.assertTrue(any(block <= start and end <= block + size for block, size in allocator.blocks.items()),
+                                (what, name))
+                self.assertTrue((view == copies[name]).all(), (what, name))
+            del view
+            for name in list(views):
+                del views[name]
+                gc.collect()
+            self.assertEqual(allocator.blocks, {}, what)
+
+    def test_views_of_nothing(self):
+        net = dirac.Net(dirac.Context())
+        net.output(net.relu(net.input((2,))))
+        session = dirac.Session(net.build(), training=True, batch=3)
+        self.assertEqual(session.gradients.shape, (0,))
+        self.assertEqual(session.forward(np.ones((3, 2))).tolist(), [[1, 1]] * 3)
+
     def test_gradients_can_be_changed_in_place(self):
         self.session.forward(images(3))
         self.session.cross_entropy([0, 1, 2])

@@ -11,12 +11,19 @@ from typing import Optional, Sequence, Tuple
 
 import numpy as np
 
-from . import _api, errors
+from . import _api, _checks, errors
 
 
 def floats(value, what: str, shape: Optional[Sequence[Optional[int]]] = None) -> np.ndarray:
     """`value` as contiguous float32; it is copied only if it is not that already. None in `shape` is any size."""
-    return _checked(np.ascontiguousarray(value, dtype=np.float32), what, shape)
+    array = np.asarray(value)
+    if array.dtype.kind not in "fiub":
+        raise TypeError(f"{what}: real numbers are needed, not {array.dtype}")
+    with np.errstate(over="ignore"):  # it is looked at below, and raises in every version of numpy
+        single = np.ascontiguousarray(array, dtype=np.float32)
+    if array.dtype != np.float32 and np.isinf(single).any() and (np.isinf(single) & np.isfinite(array)).any():
+        raise errors.ArgumentError(f"{what}: a value is larger than a float32 can be")
+    return _checked(single, what, shape)
 
 
 def labels(value, count: int) -> np.ndarray:
@@ -62,7 +69,7 @@ def pointer(array: np.ndarray, kind=ctypes.c_float):
 
 def dims(shape: Sequence[int]) -> Tuple[ctypes.Array, int]:
     """A shape as C takes it."""
-    sizes = [int(size) for size in shape]
+    sizes = [_checks.int64("a size or a step", size) for size in shape]
     return (ctypes.c_int64 * max(len(sizes), 1))(*sizes), len(sizes)
 
 

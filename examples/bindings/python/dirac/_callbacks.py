@@ -5,19 +5,22 @@ The C functions made here live as long as the module; what they call is found by
 as `user`. So nothing that the library might still call is ever freed: a callback whose owner has gone does nothing.
 
 An exception cannot cross C. It is kept, the callback reports failure, and when the library's call returns on that
-thread the exception is raised there. Callbacks that run on another thread keep it in their entry.
+thread the exception is raised there. Callbacks that run on another thread keep it in their entry. Each function opens
+its `try` first: until then no exception may come, which is what _signals is for.
 """
 import itertools
+import re
 import sys
 import threading
 import types
 import weakref
 
-from . import _api
+from . import _api, _signals
 
 _thread = threading.local()
 _entries = weakref.WeakValueDictionary()
 _numbers = itertools.count(1)
+_MOST_FAILURES = 64
 
 
 def new_number() -> int:
@@ -30,14 +33,20 @@ class Entry:
 
     def __init__(self, call) -> None:
         self.call = call
-        self.failure = None
+        self.failures = {}  # {index of a sample: what was raised}; a stream may drop a batch and never ask
         self.number = new_number()
         _entries[self.number] = self
 
-    def take_failure(self):
-        """What the callback raised since the last time, or None."""
-        failure, self.failure = self.failure, None
-        return failure
+    def keep_failure(self, index: int, raised: BaseException) -> None:
+        """Remembers what was raised for a sample until the stream that asked for it comes to it."""
+        self.failures[index] = raised
+        while len(self.failures) > _MOST_FAILURES:
+            self.failures.pop(next(iter(self.failures)), None)
+
+    def take_failure(self, message: str):
+        """What was raised for the sample that the library's message names, or None."""
+        found = re.search(r" for sample (\d+)", message)
+        return self.failures.pop(int(found.group(1)), None) if found else None
 
 
 def keep(raised: BaseException) -> None:
@@ -48,10 +57,16 @@ def keep(raised: BaseException) -> None:
 
 def take():
     """The exception kept on this thread, or None; forgets it."""
-    raised = getattr(_thread, "raised", None)
-    if raised is not None:
-        _thread.raised = None
-    return raised
+    return exchange(None)
+
+
+def exchange(raised):
+    """Keeps `raised` on this thread instead of the exception kept so far, which is returned. A call inside a call, as that
+    of a finalizer that happens to run in a callback, so leaves what is another's."""
+    before = getattr(_thread, "raised", None)
+    if before is not raised:
+        _thread.raised = raised
+    return before
 
 
 def report(raised: BaseException, where) -> None:
@@ -61,12 +76,17 @@ def report(raised: BaseException, where) -> None:
         err_msg="Exception ignored in a callback", object=where))
 
 
+def go_on(done, total) -> bool:
+    """The progress callback of who has none: with one there, Control-C stops long calls."""
+    return False
+
+
 @_api.dirac_progress_fn
 def progress(user, done, total):
     """Progress: a true result stops the call."""
-    entry = _entries.get(user)
     try:
-        return 1 if entry is not None and entry.call(done, total) else 0
+        entry = _entries.get(user)
+        return 1 if entry is not None and _signals.run(entry.call, done, total) else 0
     except BaseException as raised:
         keep(raised)
         return 1
@@ -75,10 +95,10 @@ def progress(user, done, total):
 @_api.dirac_compare_fn
 def compare(user, node, difference, largest):
     """One row of a comparison. It cannot stop the call; what it raises is raised at the end."""
-    entry = _entries.get(user)
     try:
+        entry = _entries.get(user)
         if entry is not None and getattr(_thread, "raised", None) is None:
-            entry.call(node.decode(), difference, largest)
+            _signals.run(entry.call, node.decode(), difference, largest)
     except BaseException as raised:
         keep(raised)
 
@@ -98,35 +118,70 @@ def log(user, level, message):
 @_api.dirac_sample_fn
 def sample(user, index, values, label):
     """A sample of a data set. It may run on the prefetching thread: what is raised is kept in the entry."""
-    entry = _entries.get(user)
-    if entry is None:
-        return 1
+    entry = None
     try:
-        label[0] = entry.call(index, values)
+        entry = _entries.get(user)
+        if entry is None:
+            return 1
+        label[0] = _signals.run(entry.call, index, values)
+        entry.failures.pop(index, None)
         return 0
     except BaseException as raised:
-        entry.failure = raised
+        if entry is not None:
+            entry.keep_failure(index, raised)
         return 1
 
 
 @_api.dirac_runner_fn
 def runner(user, task, task_data, count):
     """Runs the tasks of a job as the host likes; see Context.set_runner()."""
-    entry = _entries.get(user)
-    if entry is None:
-        return 1
-    left = set(range(count))
-
-    def run(index: int) -> None:
-        left.remove(index)  # KeyError for a task that ran already
-        task(task_data, index)
-
     try:
-        entry.call(run, count)
+        entry = _entries.get(user)
+        if entry is None:
+            return 1
+        job = _Job(task, task_data, count)
+        try:
+            _signals.run(entry.call, job.run, count)
+        except BaseException as raised:
+            keep(raised)
+        return job.end()
     except BaseException as raised:
         keep(raised)
-        if len(left) == count:
-            return 1  # none was started: the library runs them
-    for index in sorted(left):
-        task(task_data, index)  # every task must have run when this returns
-    return 0
+        return 1
+
+
+class _Job:
+    """The tasks of a runner, each of which runs once, whatever becomes of the function that was to run them."""
+
+    def __init__(self, task, task_data, count: int) -> None:
+        self.task, self.task_data, self.count = task, task_data, count
+        self.left = set(range(count))  # taking one out is one step, so nobody else gets it
+        self.finished = threading.Semaphore(0)
+
+    def run(self, index: int) -> None:
+        """What the caller's function gets. KeyError for a task that was started already."""
+        deferred = _signals.defer()  # between taking a task and running it nothing may be raised
+        try:
+            self.left.remove(index)
+            try:
+                self.task(self.task_data, index)
+            finally:
+                self.finished.release()
+        finally:
+            _signals.resume(deferred)
+        raised = take()  # on a thread of the caller's, which would come upon it in some other call
+        if raised is not None:
+            raise raised
+
+    def end(self) -> int:
+        """Runs what was not started and waits for what was: 0, or 1 if the library is to run them all."""
+        rest = []
+        while self.left:
+            rest.append(self.left.pop())
+        if len(rest) == self.count:
+            return 1
+        for index in sorted(rest):
+            self.task(self.task_data, index)
+        for _ in range(self.count - len(rest)):
+            self.finished.acquire()
+        return 0

@@ -8,7 +8,7 @@ from typing import Union
 
 from . import _api
 from ._arrays import content
-from ._handle import Handle, Owner
+from ._handle import Handle, create
 from ._library import C
 from .context import Context
 from .data import Batches
@@ -25,9 +25,9 @@ class Checkpoint(Handle):
     """
 
     def __init__(self, context: Context) -> None:
-        made = ctypes.POINTER(_api.dirac_checkpoint)()
-        C.dirac_checkpoint_create(ctypes.byref(made), context._c)
-        self._owner = Owner(made, C.dirac_checkpoint_destroy, context._c)
+        owner = context._c
+        self._names = []
+        self._owner = create(_api.dirac_checkpoint, C.dirac_checkpoint_destroy, (owner,), C.dirac_checkpoint_create, owner)
 
     def add(self, name: str, handle: Union[Net, SGD, Session, Batches]) -> "Checkpoint":
         """Adds a net, an optimizer, a prepared training session or a stream of batches. Returns the checkpoint."""
@@ -37,8 +37,12 @@ class Checkpoint(Handle):
             if isinstance(handle, kind):
                 add(self._c, name.encode(), handle._c)
                 self._c.parents += (handle._c,)
+                self._names.append(name)
                 return self
         raise TypeError(f"a checkpoint holds no {type(handle).__name__}")
+
+    def _described(self) -> str:
+        return ", ".join(map(repr, self._names)) or "empty"
 
     def __setitem__(self, name: str, value: bytes) -> None:
         """Bytes of your own, saved along."""

@@ -6,8 +6,8 @@ import ctypes
 import threading
 from typing import Callable, Optional, Protocol
 
-from . import _api, _callbacks
-from ._handle import Handle, Owner
+from . import _api, _callbacks, _checks, errors
+from ._handle import Handle, create
 from ._library import C
 
 Progress = Callable[[int, int], Optional[bool]]
@@ -36,14 +36,12 @@ class Context(Handle):
                  load_limit: Optional[int] = None, log: Optional[Callable[[int, str], None]] = None,
                  log_level: int = _api.DIRAC_LOG_INFO, progress: Optional[Progress] = None,
                  allocator: Optional[Allocator] = None) -> None:
-        made = ctypes.POINTER(_api.dirac_context)()
         if allocator is None:
-            C.dirac_context_create(ctypes.byref(made))
-            self._owner = Owner(made, C.dirac_context_destroy)
+            self._owner = create(_api.dirac_context, C.dirac_context_destroy, (), C.dirac_context_create)
         else:
             adapter = _Adapter(allocator)
-            C.dirac_context_create_with_allocator(ctypes.byref(made), _allocate, _release, adapter.number)
-            self._owner = Owner(made, adapter.destroy_context)
+            self._owner = create(_api.dirac_context, adapter.destroy_context, (), C.dirac_context_create_with_allocator,
+                                 _allocate, _release, adapter.number)
         # The entries of callbacks live in the owner: any handle made on the context may still call them.
         self._owner.parents = {}
         if threads != 1:
@@ -58,8 +56,7 @@ class Context(Handle):
             C.dirac_context_set_load_limit(self._c, load_limit)
         if log is not None:
             self.set_log(log, log_level)
-        if progress is not None:
-            self.set_progress(progress)
+        self.set_progress(progress)
 
     def _set(self, name: str, call, setter, trampoline, kind, *more) -> None:
         entry = _callbacks.Entry(call) if call is not None else None
@@ -76,13 +73,17 @@ class Context(Handle):
 
         An exception stops it too, and comes out of the call. None for nobody.
         """
-        self._set("progress", progress, C.dirac_context_set_progress, _callbacks.progress, _api.dirac_progress_fn)
+        self._set("progress", progress or _callbacks.go_on, C.dirac_context_set_progress, _callbacks.progress,
+                  _api.dirac_progress_fn)
 
     def set_runner(self, runner: Optional[Callable[[Callable[[int], None], int], None]], width: int = 1) -> None:
         """Runs parallel work by runner(task, count), which calls task(i) once for each i below count, on any threads,
         and returns when all have returned; about `width` at a time are useful. None for the library's own threads.
         """
         self._set("runner", runner, C.dirac_context_set_runner, _callbacks.runner, _api.dirac_runner_fn, width)
+
+    def _described(self) -> str:
+        return f"{self.threads} threads, kernels {self.kernels}"
 
     @property
     def threads(self) -> int:
@@ -121,11 +122,16 @@ class _Adapter:
             self.all.pop(self.number, None)
 
 
+_address = _checks.integer(8 * ctypes.sizeof(ctypes.c_void_p), False)
+
+
 @_api.dirac_alloc_fn
 def _allocate(user, size, alignment):
     adapter = _Adapter.all[user]
     try:
-        address = adapter.allocator.allocate(size, alignment)
+        address = _address("allocate()", adapter.allocator.allocate(size, alignment) or 0)
+        if address % alignment != 0:
+            raise errors.ArgumentError(f"allocate() gave {address:#x}, not a multiple of {alignment}")
     except BaseException as raised:
         _callbacks.keep(raised)
         return None

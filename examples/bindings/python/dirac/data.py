@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import operator
 import os
 from typing import Callable, Iterator, Optional, Sequence, Tuple
 
 import numpy as np
 
-from . import _api, _callbacks, errors
+from . import _api, _callbacks, _checks, errors
 from ._arrays import content, dims, floats, labels, pointer, read_dims, view
-from ._handle import Handle, Owner
+from ._handle import Handle, Owner, create
 from ._library import C
 from .context import Context
 
@@ -32,10 +33,8 @@ class Dataset(Handle):
 
     @classmethod
     def _made(cls, context: Context, make, *arguments, entry=None) -> "Dataset":
-        made = ctypes.POINTER(_api.dirac_dataset)()
-        self = cls.__new__(cls)
-        make(ctypes.byref(made), context._c, *arguments)
-        self._owner = Owner(made, C.dirac_dataset_destroy, context._c, entry)
+        self, owner = cls.__new__(cls), context._c
+        self._owner = create(_api.dirac_dataset, C.dirac_dataset_destroy, (owner, entry), make, owner, *arguments)
         self._bytes = make not in (C.dirac_dataset_create_floats, C.dirac_dataset_create_callback)
         return self
 
@@ -55,12 +54,12 @@ class Dataset(Handle):
                  sample: Callable[[int], Tuple[np.ndarray, int]]) -> "Dataset":
         """`count` samples that sample(index) gives, as (values, label), when they are needed: on the thread that asks
         for a batch, or on the prefetching thread. What it raises comes out of the call that wanted the batch."""
-        shape = tuple(int(size) for size in shape)
+        shape = tuple(map(operator.index, shape))
 
         def fill(index: int, values) -> int:
             array, label = sample(index)
             np.ctypeslib.as_array(values, shape)[...] = floats(array, f"sample {index}", shape)
-            return int(label)
+            return _checks.int32(f"the label of sample {index}", label)
 
         entry = _callbacks.Entry(fill)
         return cls._made(context, C.dirac_dataset_create_callback, *dims(shape), count, _callbacks.sample, entry.number,
@@ -139,6 +138,9 @@ class Dataset(Handle):
     def __len__(self) -> int:
         return C.dirac_dataset_count(self._c)
 
+    def _described(self) -> str:
+        return f"{len(self)} samples {self.shape}, {self.classes or 'unknown'} classes"
+
     def __getitem__(self, index: int) -> Tuple[np.ndarray, int]:
         """(a copy of the sample, bytes as 0 to 255; its label)."""
         if not 0 <= index < len(self):
@@ -160,7 +162,7 @@ def sample_failures(dataset: Owner) -> Iterator[None]:
         yield
     except errors.CallbackError as failed:
         entry = dataset.parents[1]
-        raised = entry.take_failure() if entry is not None else None
+        raised = entry.take_failure(str(failed)) if entry is not None else None
         if raised is None:
             raise
         raise raised from failed
@@ -180,9 +182,9 @@ class Batches(Handle):
                  drop_last: bool = False, crop: int = 0, pad_reflect: bool = False, flip: bool = False,
                  mean: Optional[Sequence[float]] = None, deviation: Optional[Sequence[float]] = None,
                  prefetch: int = 0) -> None:
-        made = ctypes.POINTER(_api.dirac_batches)()
-        C.dirac_batches_create(ctypes.byref(made), dataset._c)
-        self._owner = Owner(made, C.dirac_batches_destroy, dataset._c, at_exit=prefetch > 0)
+        owner = dataset._c
+        self._owner = create(_api.dirac_batches, C.dirac_batches_destroy, (owner,), C.dirac_batches_create, owner,
+                             threaded=prefetch > 0)
         self._shape = dataset.shape
         C.dirac_batches_set_size(self._c, size)
         if seed is not None:
@@ -202,6 +204,10 @@ class Batches(Handle):
         if prefetch != 0:
             C.dirac_batches_set_prefetch(self._c, prefetch)
 
+    def _described(self) -> str:
+        epoch, batch = self.position
+        return f"epoch {epoch}, {batch} of {self.per_epoch} batches taken"
+
     def sample_failures(self):
         """Context manager: what a sample callback raises comes out as itself."""
         return sample_failures(self._c.parents[0])
@@ -213,7 +219,7 @@ class Batches(Handle):
         n = ctypes.c_int64()
         owner = self._c
         with self.sample_failures():
-            C.dirac_batches_next(owner, ctypes.byref(samples), ctypes.byref(targets), ctypes.byref(n))
+            owner.alone("batches", C.dirac_batches_next, owner, *map(ctypes.byref, (samples, targets, n)))
         if n.value == 0:
             return None
         return view(samples, (n.value, *self._shape), owner), view(targets, (n.value,), owner, kind="=i4")
@@ -224,7 +230,8 @@ class Batches(Handle):
 
     def seek(self, epoch: int, batch: int = 0) -> None:
         """Goes to a batch of an epoch, both from 0."""
-        C.dirac_batches_seek(self._c, epoch, batch)
+        owner = self._c
+        owner.alone("batches", C.dirac_batches_seek, owner, epoch, batch)
 
     @property
     def position(self) -> Tuple[int, int]:

@@ -7,26 +7,28 @@ through their Layer.
 """
 from __future__ import annotations
 
-import ctypes
 import gc
 import weakref
 from typing import Callable, Dict, Optional, Sequence, Tuple
 
 import numpy as np
 
-from . import _api, _callbacks
+from . import _api, _callbacks, _signals
 from ._arrays import dims, memory, read_dims
-from ._handle import Handle, Owner
+from ._handle import Handle, Single, create
 from ._library import C
 from .context import Context
 
 
-class Layer:
+class Layer(Single):
     """What a callback works on. Shapes are without N, arrays are (n, C, spatial...) float32."""
 
     def __init__(self, pointer) -> None:
         self._pointer = pointer
         self._handed_out = []
+
+    def __repr__(self) -> str:
+        return f"<dirac.Layer: {'in' if self._pointer is not None else 'after'} its callback>"
 
     @property
     def _c(self):
@@ -164,14 +166,16 @@ class _Kind:
 def _trampoline(which: str):
     @_api.dirac_layer_fn
     def run(user, pointer):
-        layer = Layer(pointer)
+        layer = None
         try:
-            _Kind.all[user].calls[which](layer)
+            layer = Layer(pointer)
+            _signals.run(_Kind.all[user].calls[which], layer)
             if layer._end():
                 raise RuntimeError(f"an array of the layer outlives its {which} callback: copy what is to last")
             return 0
         except BaseException as raised:
-            layer._end()
+            if layer is not None:
+                layer._end()
             _callbacks.keep(raised)
             return 1
 
@@ -199,9 +203,9 @@ class LayerKind(Handle):
                  backward: Optional[Callback] = None, inputs: int = 1,
                  floats: Optional[Dict[str, Tuple[float, float, float]]] = None,
                  ints: Optional[Dict[str, Tuple[int, int, int]]] = None) -> None:
-        made = ctypes.POINTER(_api.dirac_layer_kind)()
-        C.dirac_layer_kind_create(ctypes.byref(made), context._c, name.encode(), inputs)
-        self._owner = Owner(made, C.dirac_layer_kind_destroy, context._c)
+        owner, self._name = context._c, name
+        self._owner = create(_api.dirac_layer_kind, C.dirac_layer_kind_destroy, (owner,), C.dirac_layer_kind_create, owner,
+                             name.encode(), inputs)
         C.dirac_layer_kind_set_user(self._c, _Kind(setup, forward, backward).number, _forget)
         C.dirac_layer_kind_set_setup(self._c, _SETUP)
         C.dirac_layer_kind_set_forward(self._c, _FORWARD)
@@ -212,3 +216,6 @@ class LayerKind(Handle):
         for attribute, bounds in (ints or {}).items():
             C.dirac_layer_kind_add_int(self._c, attribute.encode(), *bounds)
         C.dirac_layer_kind_register(self._c)
+
+    def _described(self) -> str:
+        return repr(self._name)

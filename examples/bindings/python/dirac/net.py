@@ -10,9 +10,9 @@ from typing import Callable, Iterator, List, Optional, Tuple, Union
 
 import numpy as np
 
-from . import _api, _callbacks
+from . import _api, _callbacks, errors
 from ._arrays import content, floats, pointer, read_dims, target, view
-from ._handle import Handle, Owner
+from ._handle import Handle, Owner, create
 from ._library import C
 from .builder import Builder
 from .context import Context
@@ -26,8 +26,8 @@ def taken_memory(context_owner: Owner, save, *arguments) -> memoryview:
     """What a C function saved to memory, save(*arguments, data, size): the library's own buffer, which goes with the last
     view of it."""
     data, size = ctypes.c_void_p(), ctypes.c_size_t()
-    save(*arguments, ctypes.byref(data), ctypes.byref(size))
     owner = Owner(data, lambda start: C.dirac_buffer_free(context_owner, start, size.value))
+    save(*arguments, ctypes.byref(data), ctypes.byref(size))
     return memoryview(view(data, (size.value,), owner, kind="=u1"))
 
 
@@ -49,15 +49,21 @@ class Net(Builder, Handle):
     """
 
     def __init__(self, context: Context, *, seed: Optional[int] = None) -> None:
-        made = ctypes.POINTER(_api.dirac_net)()
-        C.dirac_net_create(ctypes.byref(made), context._c)
-        self._adopt(made, context._c)
+        self._make(context._c, C.dirac_net_create, context._c)
         if seed is not None:
             C.dirac_net_set_seed(self._c, seed)
 
-    def _adopt(self, made, context_owner: Owner) -> "Net":
-        self._owner = Owner(made, C.dirac_net_destroy, context_owner)
+    def _make(self, context_owner: Owner, make, *arguments) -> "Net":
+        self._owner = create(_api.dirac_net, C.dirac_net_destroy, (context_owner,), make, *arguments)
         return self
+
+    def _described(self) -> str:
+        nodes = self.nodes
+        try:
+            built = bool(nodes) and len(nodes[0].shape) > 0
+        except errors.StateError:
+            built = False
+        return f"{len(nodes)} nodes, " + (f"{self.trained_count} parameters" if built else "not built")
 
     @property
     def _context(self) -> Owner:
@@ -65,9 +71,7 @@ class Net(Builder, Handle):
 
     @classmethod
     def _made(cls, context_owner: Owner, make, *arguments) -> "Net":
-        made = ctypes.POINTER(_api.dirac_net)()
-        make(ctypes.byref(made), *arguments)
-        return cls.__new__(cls)._adopt(made, context_owner)
+        return cls.__new__(cls)._make(context_owner, make, *arguments)
 
     @classmethod
     def load(cls, context: Context, source: Source) -> "Net":

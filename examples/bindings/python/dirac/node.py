@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ctypes
+import numbers
 from typing import List, NamedTuple, Sequence, Tuple, Union
 
 import numpy as np
 
 from . import _api, errors
 from ._arrays import dims, pointer, read_dims
+from ._handle import Single
 from ._library import C
 
 Attribute = Union[int, float, Sequence[int]]
@@ -23,7 +25,7 @@ class FilterSummary(NamedTuple):
     filters: int  # how many were counted
 
 
-class Node:
+class Node(Single):
     """A value of a net. It keeps its net alive. Two nodes are equal if they are the same value of the same net."""
 
     __slots__ = ("_as_parameter_", "_net")
@@ -54,10 +56,10 @@ class Node:
             name = attribute.encode()
             if attribute == "name":
                 C.dirac_node_set_name(self, value.encode())
-            elif isinstance(value, float) or (isinstance(value, int) and self._is_real(name)):
-                C.dirac_node_set_float(self, name, value)
-            elif isinstance(value, int):
+            elif isinstance(value, numbers.Integral) and not self._is_real(name):
                 C.dirac_node_set_int(self, name, value)
+            elif isinstance(value, numbers.Real):
+                C.dirac_node_set_float(self, name, value)
             else:
                 C.dirac_node_set_ints(self, name, *dims(value))
         return self

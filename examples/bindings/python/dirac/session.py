@@ -15,7 +15,7 @@ import numpy as np
 from . import _api
 from ._arrays import dims, floats, labels, pointer, read_dims, target, view
 from ._epoch import run_epoch
-from ._handle import Handle, Owner
+from ._handle import Handle, Owner, create
 from ._library import C
 from .context import Progress
 from .data import Batches
@@ -36,9 +36,9 @@ class Session(Handle):
                  input_sizes: Optional[Dict[int, Sequence[int]]] = None, keep: Iterable[Node] = (),
                  input_gradients: bool = False, seed: Optional[int] = None, strict: bool = False,
                  lean: bool = False, prepare: bool = True) -> None:
-        made = ctypes.POINTER(_api.dirac_session)()
-        C.dirac_session_create(ctypes.byref(made), net._c, _api.DIRAC_TRAIN if training else _api.DIRAC_INFER)
-        self._owner = Owner(made, C.dirac_session_destroy, net._c)
+        owner, self._training = net._c, training
+        self._owner = create(_api.dirac_session, C.dirac_session_destroy, (owner,), C.dirac_session_create, owner,
+                             _api.DIRAC_TRAIN if training else _api.DIRAC_INFER)
         C.dirac_session_set_batch(self._c, batch)
         for index, size in (input_sizes or {}).items():
             C.dirac_session_set_input_size(self._c, index, *dims(size))
@@ -59,6 +59,9 @@ class Session(Handle):
         """Plans and allocates; options are fixed from here. Returns the session."""
         C.dirac_session_prepare(self._c)
         return self
+
+    def _described(self) -> str:
+        return f"{'training' if self._training else 'inference'}, up to {self.batch} images"
 
     @property
     def bytes(self) -> int:

@@ -10,7 +10,7 @@ import numpy as np
 from . import _api
 from ._arrays import dims, floats, pointer, read_dims, target
 from ._epoch import run_epoch
-from ._handle import Handle, Owner
+from ._handle import Handle, create
 from ._library import C
 from .context import Progress
 from .data import Batches
@@ -23,14 +23,16 @@ class SGD(Handle):
 
     def __init__(self, net: Net, *, learning_rate: float = 0.1, momentum: float = 0.0, nesterov: bool = False,
                  weight_decay: float = 0.0, clip_norm: float = 0.0) -> None:
-        made = ctypes.POINTER(_api.dirac_sgd)()
-        C.dirac_sgd_create(ctypes.byref(made), net._c)
-        self._owner = Owner(made, C.dirac_sgd_destroy, net._c)
+        owner = net._c
+        self._owner = create(_api.dirac_sgd, C.dirac_sgd_destroy, (owner,), C.dirac_sgd_create, owner)
         self.set_learning_rate(learning_rate)
         self.set_momentum(momentum)
         self.set_nesterov(nesterov)
         self.set_weight_decay(weight_decay)
         self.set_clip_norm(clip_norm)
+
+    def _described(self) -> str:
+        return f"{self.steps} steps taken, learning rate {self.learning_rate:g}"
 
     def set_learning_rate(self, rate: float) -> None:
         """The learning rate before the schedule. Any time."""
