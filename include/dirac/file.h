@@ -8,7 +8,9 @@
  *
  * Files are written to a temporary beside the target, flushed and renamed: at any moment the target is the old file or
  * the new one, whole. Files are read as hostile: every size is checked, and dirac_context_set_load_limit() bounds
- * memory. dirac_context_set_progress() watches and stops reading and writing of files (CANCELLED). Everything here:
+ * memory. What reading refuses at any load limit is not written: saving gives LIMIT, naming the number, for a header beyond
+ * 100,000,000 bytes or 2^21 JSON values, a graph or other text in it beyond 2^21 JSON values, and a graph, note or name
+ * beyond 2^24 bytes. dirac_context_set_progress() watches and stops reading and writing of files (CANCELLED). Everything here:
  * since 0.1.
  */
 #ifndef DIRAC_FILE_H
@@ -45,8 +47,8 @@ enum {
 /**
  * Saves a built net: graph, parameters, state, notes.
  * @param path replaced atomically.
- * Errors: ARGUMENT, STATE (not built), IO (names the file and the system's reason; an old file stays), MEMORY, LIMIT,
- * CANCELLED, BUSY. Threads: reader. Since 0.1.
+ * Errors: ARGUMENT, STATE (not built), IO (names the file and the system's reason; an old file stays), MEMORY, LIMIT (it
+ * could not be read again, see above; an old file stays), CANCELLED, BUSY. Threads: reader. Since 0.1.
  */
 DIRAC_API int32_t dirac_net_save(const dirac_net *net, const char *path);
 /**
@@ -59,7 +61,7 @@ DIRAC_API int32_t dirac_net_save_as(const dirac_net *net, const char *path, int3
 /**
  * Saves a built net to memory: the bytes that dirac_net_save() would write.
  * @param data receives the buffer; free it with dirac_buffer_free(). @param size receives its length.
- * Errors: ARGUMENT, STATE (not built), MEMORY, LIMIT, BUSY. Threads: reader. Since 0.1.
+ * Errors: ARGUMENT, STATE (not built), MEMORY, LIMIT (it could not be read again), BUSY. Threads: reader. Since 0.1.
  */
 DIRAC_API int32_t dirac_net_save_memory(const dirac_net *net, void **data, size_t *size);
 /**
@@ -157,7 +159,8 @@ DIRAC_API int32_t dirac_checkpoint_blob(const dirac_checkpoint *checkpoint, cons
 /**
  * Saves everything added.
  * @param path replaced atomically.
- * Errors: ARGUMENT, IO (an old file stays), MEMORY, LIMIT, CANCELLED, BUSY (a net or session in use).
+ * Errors: ARGUMENT, IO (an old file stays), MEMORY, LIMIT (it could not be read again; an old file stays), CANCELLED, BUSY
+ * (a net or session in use).
  * Threads: one (of the optimizers and streams too), and reader of the nets, caller of the sessions. Since 0.1.
  */
 DIRAC_API int32_t dirac_checkpoint_save(dirac_checkpoint *checkpoint, const char *path);
@@ -171,7 +174,7 @@ DIRAC_API int32_t dirac_checkpoint_load(dirac_checkpoint *checkpoint, const char
 /**
  * Saves everything added to memory: the bytes that dirac_checkpoint_save() would write.
  * @param data receives the buffer; free it with dirac_buffer_free(). @param size receives its length.
- * Errors: ARGUMENT, MEMORY, LIMIT, BUSY.
+ * Errors: ARGUMENT, MEMORY, LIMIT (it could not be read again), BUSY.
  * Threads: one (of the optimizers and streams too), and reader of the nets, caller of the sessions. Since 0.1.
  */
 DIRAC_API int32_t dirac_checkpoint_save_memory(dirac_checkpoint *checkpoint, void **data, size_t *size);

@@ -129,7 +129,8 @@ DIRAC_API int64_t dirac_layer_get_int(const dirac_layer *layer, const char *attr
 DIRAC_API int32_t dirac_layer_set_output_shape(dirac_layer *layer, const int64_t *dims, int32_t rank);
 /**
  * Setup: declares a parameter. At most 8 parameters and states in all.
- * @param name 1 to 63 bytes without '.'; copied. @param dims each 1 to 2^30; copied. @param rank 1 to DIRAC_MAX_RANK.
+ * @param name 1 to 63 bytes of UTF-8 without '.' and control characters (below U+0020, and U+007F), unlike the layer's others
+ * (or building the net fails); copied. @param dims each 1 to 2^30; copied. @param rank 1 to DIRAC_MAX_RANK.
  * @param decay 1 if weight decay applies by default. @param init DIRAC_INIT_*. @param a, b its numbers.
  * Errors: ARGUMENT, STATE (not in setup). Threads: inside a callback. Since 0.1.
  */
@@ -137,7 +138,8 @@ DIRAC_API int32_t dirac_layer_add_parameter(dirac_layer *layer, const char *name
                                             int32_t decay, int32_t init, double a, double b);
 /**
  * Setup: declares state: saved, not trained. In training, forward may change it through dirac_layer_new_state().
- * @param name 1 to 63 bytes without '.'; copied. @param dims each 1 to 2^30; copied. @param rank 1 to DIRAC_MAX_RANK.
+ * @param name 1 to 63 bytes of UTF-8 without '.' and control characters (below U+0020, and U+007F), unlike the layer's others
+ * (or building the net fails); copied. @param dims each 1 to 2^30; copied. @param rank 1 to DIRAC_MAX_RANK.
  * @param value what every element starts as.
  * Errors: ARGUMENT, STATE (not in setup). Threads: inside a callback. Since 0.1.
  */

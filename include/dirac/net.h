@@ -113,7 +113,8 @@ DIRAC_API int32_t dirac_net_set_seed(dirac_net *net, uint64_t seed);
  * Ends building: infers every shape, allocates and initialises the parameters. Once.
  * Errors: the first mistake of the whole chain with its message: ARGUMENT, SHAPE (the message names the node and both
  * shapes), NOT_FOUND (an initialiser of a parameter that the layer has not), MEMORY, STATE (no input, no output, a
- * scope not left, built already), LIMIT, CALLBACK (setup of a custom layer). Threads: one. Since 0.1.
+ * scope not left, built already), LIMIT (sizes beyond what this machine can address; more multiply-adds for one image, or
+ * elements of parameters, than can be counted), CALLBACK (setup of a custom layer). Threads: one. Since 0.1.
  */
 DIRAC_API int32_t dirac_net_build(dirac_net *net);
 

@@ -88,7 +88,8 @@ DIRAC_API int32_t dirac_session_set_lean(dirac_session *session, int32_t lean);
 /**
  * The bytes that prepare will ask for (or did): activations, gradients, workspace.
  * @param bytes receives them.
- * Errors: ARGUMENT, SHAPE (a layer refuses the input size), MEMORY, LIMIT (sizes beyond what this machine can address),
+ * Errors: ARGUMENT, SHAPE (a layer refuses the input size), MEMORY, LIMIT (sizes beyond what this machine can address,
+ * or more multiply-adds for one image than int64_t can count),
  * UNSUPPORTED (training a custom layer without backward), CALLBACK (its setup), BUSY. Threads: caller, reader. Since 0.1.
  */
 DIRAC_API int32_t dirac_session_bytes(dirac_session *session, size_t *bytes);

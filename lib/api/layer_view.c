@@ -6,6 +6,7 @@
 #include <dirac/status.h>
 
 #include "base/fail.h"
+#include "base/utf8.h"
 #include "layers/custom.h"
 
 int32_t dirac_layer_input_count(const dirac_layer *layer)
@@ -72,14 +73,28 @@ int32_t dirac_layer_set_output_shape(dirac_layer *layer, const int64_t *dims, in
     return DIRAC_OK;
 }
 
+/* A tensor is called "node.name", and a node's name may have dots: without one of its own every key of a file is unique. */
+static int32_t check_parameter_name(const char *name, size_t capacity)
+{
+    const size_t length = name == NULL ? 0 : strlen(name);
+    bool legal = length > 0 && length < capacity && strchr(name, '.') == NULL && dirac__utf8_valid(name, length);
+    for (size_t i = 0; i < length; i++)
+        legal = legal && (unsigned char)name[i] >= 0x20 && name[i] != 0x7F;
+    if (legal)
+        return DIRAC_OK;
+    return dirac__fail(DIRAC_ERR_ARGUMENT, "a parameter's name has 1 to %zu bytes of UTF-8, no '.' and no control character",
+                       capacity - 1);
+}
+
 static int32_t add_tensor(dirac_layer *layer, const char *name, const int64_t *dims, int32_t rank,
                           const dirac__parameter *is)
 {
     int32_t status = check_dims(layer, dims, rank, DIRAC_MAX_RANK);
     if (status != DIRAC_OK)
         return status;
-    if (name == NULL || name[0] == '\0' || strlen(name) >= sizeof layer->list->names[0] || strchr(name, '.') != NULL)
-        return dirac__fail(DIRAC_ERR_ARGUMENT, "a parameter's name has 1 to 63 bytes and no '.'");
+    status = check_parameter_name(name, sizeof layer->list->names[0]);
+    if (status != DIRAC_OK)
+        return status;
     if (layer->list->count == DIRAC__MAX_PARAMETERS)
         return dirac__fail(DIRAC_ERR_ARGUMENT, "a layer has at most %d parameters and states", DIRAC__MAX_PARAMETERS);
     char *copy = layer->list->names[layer->list->count];

@@ -5,6 +5,7 @@
 #include <dirac/file.h>
 
 #include "api/check.h"
+#include "base/json.h"
 #include "graph/describe.h"
 #include "io/names.h"
 #include "io/safetensors.h"
@@ -53,6 +54,7 @@ static int32_t list_net(const dirac_net *net, int32_t names, listing *list)
         dirac__graph_write(net, &list->graph);
         if (list->graph.failed)
             return dirac__fail_memory("saving a net");
+        CHECK(dirac__json_check_written(list->graph.data, list->graph.size, "the description of the graph"));
         list->texts[list->n_texts++] = (dirac__file_text){"dirac.graph", list->graph.data};
     }
     return DIRAC_OK;

@@ -93,5 +93,8 @@ void dirac__json_put_integer(dirac__buffer *buffer, int64_t value);
 void dirac__json_put_number(dirac__buffer *buffer, double value, int32_t digits);
 void dirac__json_put_boolean(dirac__buffer *buffer, bool value);
 void dirac__json_put_null(dirac__buffer *buffer);
+/* Whether the reader takes as many values and bytes as `text` has, which the calls above wrote. `what` is for the message.
+ * Errors: LIMIT. */
+int32_t dirac__json_check_written(const char *text, size_t size, const char *what);
 
 #endif

@@ -2,6 +2,9 @@
 /* The JSON writer: pieces appended to a buffer, each with the comma it needs. */
 #include <string.h>
 
+#include <dirac/status.h>
+
+#include "base/fail.h"
 #include "base/json.h"
 #include "base/number.h"
 #include "base/utf8.h"
@@ -88,4 +91,42 @@ void dirac__json_put_null(dirac__buffer *buffer)
 {
     separate(buffer);
     dirac__buffer_text(buffer, "null");
+}
+
+/* ---- what the reader takes ---- */
+
+/* The place behind the string that begins with the quote at `at`. */
+static size_t behind_string(const char *text, size_t at)
+{
+    for (at++; text[at] != '"'; at++)
+        at += text[at] == '\\'; /* an escaped quote is none; what follows "\u" is no quote either */
+    return at + 1;
+}
+
+/* A value is the root, the first in a container that is not empty, or behind a comma. */
+static size_t count_values(const char *text, size_t size)
+{
+    size_t count = 1;
+    for (size_t at = 0; at < size;) {
+        const char c = text[at];
+        if (c == '"') {
+            at = behind_string(text, at);
+            continue;
+        }
+        at++;
+        count += c == ',' || (c == '[' && text[at] != ']') || (c == '{' && text[at] != '}');
+    }
+    return count;
+}
+
+int32_t dirac__json_check_written(const char *text, size_t size, const char *what)
+{
+    if (size > DIRAC__JSON_MAX_SIZE)
+        return dirac__fail(DIRAC_ERR_LIMIT, "%s would have %zu bytes; at most %zu can be read", what, size,
+                           DIRAC__JSON_MAX_SIZE);
+    const size_t count = count_values(text, size);
+    if (count > DIRAC__JSON_MAX_VALUES)
+        return dirac__fail(DIRAC_ERR_LIMIT, "%s would have %zu JSON values; at most %zu can be read", what, count,
+                           DIRAC__JSON_MAX_VALUES);
+    return DIRAC_OK;
 }

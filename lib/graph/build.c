@@ -6,6 +6,7 @@
 
 #include "base/fail.h"
 #include "graph/net.h"
+#include "layers/planning.h"
 
 /* ---- shapes ---- */
 
@@ -39,6 +40,18 @@ int32_t dirac__net_infer(const dirac_net *net, const dirac__shape *inputs, dirac
     return DIRAC_OK;
 }
 
+/* So that dirac_net_multiply_adds() can add them up. */
+static int32_t check_multiply_adds(const dirac_net *net)
+{
+    int64_t left = INT64_MAX;
+    for (size_t i = 0; i < net->n_nodes; i++) {
+        if (net->nodes[i]->multiply_adds > left)
+            return dirac__fail_multiply_adds(net->nodes[i]->name);
+        left -= net->nodes[i]->multiply_adds;
+    }
+    return DIRAC_OK;
+}
+
 static int32_t infer_all(dirac_net *net)
 {
     dirac__shape *shapes = dirac__alloc_zero(net->memory, net->n_nodes, sizeof *shapes);
@@ -52,7 +65,7 @@ static int32_t infer_all(dirac_net *net)
         node->shape = shapes[i];
     }
     dirac__free(net->memory, shapes);
-    return status;
+    return status == DIRAC_OK ? check_multiply_adds(net) : status;
 }
 
 /* ---- tensors ---- */
@@ -115,6 +128,12 @@ static int32_t add_tensor(dirac_net *net, dirac_node *node, const dirac__paramet
         return dirac__fail_memory("a tensor's name");
     if (dirac__net_find_tensor(net, copy) != NULL) {
         int32_t status = dirac__fail(DIRAC_ERR_ARGUMENT, "two tensors would be called \"%s\"", copy);
+        dirac__free(net->memory, copy);
+        return status;
+    }
+    if ((uint64_t)dirac__parameter_count(parameter) > DIRAC__MAX_COUNT) {
+        int32_t status = dirac__fail(DIRAC_ERR_LIMIT, "tensor \"%s\" would have more elements than %zu", copy,
+                                     DIRAC__MAX_COUNT);
         dirac__free(net->memory, copy);
         return status;
     }

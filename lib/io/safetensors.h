@@ -66,7 +66,7 @@ typedef struct dirac__file_text {
  * multiple of 8; a tensor is aligned to its elements if those before it are whole multiples of them, so put wide types
  * first. `path` is replaced atomically. `progress` (bytes written of all) may be NULL.
  * Errors: ARGUMENT (a name twice or empty, one of the three keys, bytes that are not dtype times dims, not UTF-8),
- * IO, LIMIT (the header would pass 100 MB), MEMORY, CANCELLED.
+ * IO, LIMIT (the header would pass 100 MB, or has more than reading takes: see json.h), MEMORY, CANCELLED.
  */
 int32_t dirac__safetensors_write(const dirac__memory *memory, const char *path,
                                  const dirac__file_tensor *tensors, size_t n_tensors,

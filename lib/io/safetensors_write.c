@@ -29,6 +29,17 @@ typedef int32_t (*send_fn)(void *to, const void *data, size_t size);
 
 /* ---- what may be written ---- */
 
+/* The reader takes no longer string. `name` is that of the tensor or text. */
+static int32_t check_length(const char *string, const char *what, const char *name)
+{
+    const size_t length = strlen(string);
+    if (length <= DIRAC__JSON_MAX_STRING) {
+        return DIRAC_OK;
+    }
+    return dirac__fail(DIRAC_ERR_LIMIT, "%s \"%.*s\" of a file to write has %zu bytes; at most %zu can be read", what,
+                       dirac__shown(name), name, length, DIRAC__JSON_MAX_STRING);
+}
+
 static int32_t check_tensor(const dirac__file_tensor *tensor, size_t index)
 {
     size_t bytes;
@@ -47,7 +58,7 @@ static int32_t check_tensor(const dirac__file_tensor *tensor, size_t index)
             "tensor \"%.*s\" of a file to write: %zu bytes do not fit its dtype and shape",
             dirac__shown(tensor->name), tensor->name, tensor->bytes);
     }
-    return DIRAC_OK;
+    return check_length(tensor->name, "the name of tensor", tensor->name);
 }
 
 static int32_t check_text(const dirac__file_text *text, size_t index)
@@ -63,7 +74,8 @@ static int32_t check_text(const dirac__file_text *text, size_t index)
                            "text \"%s\" of a file to write: the name is the file format's own",
                            text->key);
     }
-    return DIRAC_OK;
+    const int32_t status = check_length(text->key, "the key of text", text->key);
+    return status == DIRAC_OK ? check_length(text->value, "text", text->key) : status;
 }
 
 static int32_t check_distinct(dirac__name_entry *entries, size_t count, const char *what)
@@ -174,6 +186,10 @@ static int32_t make_header(contents *file)
             DIRAC_ERR_LIMIT,
             "the header of a file to write would have %zu bytes; at most %zu are allowed", length,
             DIRAC__MAX_HEADER);
+    }
+    int32_t status = dirac__json_check_written(file->header.data + prefix, length, "the header of a file to write");
+    if (status != DIRAC_OK) {
+        return status;
     }
     for (size_t i = 0; i < prefix; i++) {
         file->header.data[i] = (char)(unsigned char)((uint64_t)length >> 8 * i);

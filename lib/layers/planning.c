@@ -71,6 +71,12 @@ int32_t dirac__fail_room(const dirac__layer_plan *plan, const char *what)
                        plan->name, what);
 }
 
+int32_t dirac__fail_multiply_adds(const char *layer)
+{
+    return dirac__fail(DIRAC_ERR_LIMIT, "with layer \"%s\", one image takes more than %" PRId64 " multiply-adds", layer,
+                       INT64_MAX);
+}
+
 int32_t dirac__plan_same(dirac__layer_plan *plan)
 {
     plan->out = plan->in[0];

@@ -37,6 +37,9 @@ int32_t dirac__check_output(const dirac__layer_plan *plan);
 /* "layer ...: <what> needs more memory than this machine can address" */
 int32_t dirac__fail_room(const dirac__layer_plan *plan, const char *what);
 
+/* A net whose multiply-adds, added up as far as `layer`, are too many for the int64_t that tells them. */
+int32_t dirac__fail_multiply_adds(const char *layer);
+
 /* The plan of a layer whose output looks like its input. */
 int32_t dirac__plan_same(dirac__layer_plan *plan);
 

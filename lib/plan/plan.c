@@ -7,6 +7,7 @@
 #include <dirac/status.h>
 
 #include "base/fail.h"
+#include "layers/planning.h"
 #include "plan/session.h"
 
 typedef struct planner {
@@ -126,6 +127,8 @@ static int32_t ask_layer(planner *p, int32_t id, size_t *next_edge)
     step->saved_bytes = ask.saved;
     step->scratch_bytes = ask.scratch;
     step->prepared_bytes = ask.prepared;
+    if (ask.multiply_adds > INT64_MAX - p->plan->multiply_adds)
+        return dirac__fail_multiply_adds(node->name);
     p->plan->multiply_adds += ask.multiply_adds;
     return DIRAC_OK;
 }

@@ -135,6 +135,15 @@ static void list_item(dirac__outline *outline, const dirac__item *item)
     dirac__outline_text(outline, kind_names[item->kind], item->name, &text);
 }
 
+/* All texts of a checkpoint are JSON that loading reads. */
+static int32_t check_texts(const dirac__outline *outline)
+{
+    int32_t status = DIRAC_OK;
+    for (size_t i = 0; i < outline->n_texts && status == DIRAC_OK; i++)
+        status = dirac__json_check_written(outline->texts[i].value, strlen(outline->texts[i].value), outline->texts[i].key);
+    return status;
+}
+
 int32_t dirac__checkpoint_write(const dirac_checkpoint *c, const char *path, void **data, size_t *size)
 {
     dirac__outline outline = {.memory = c->memory};
@@ -147,10 +156,12 @@ int32_t dirac__checkpoint_write(const dirac_checkpoint *c, const char *path, voi
         dirac__outline_bytes(&outline, c->blobs[i].name, c->blobs[i].data, c->blobs[i].size);
     if (outline.failed)
         status = dirac__fail_memory("saving a checkpoint");
-    else if (path != NULL)
+    else
+        status = check_texts(&outline);
+    if (status == DIRAC_OK && path != NULL)
         status = dirac__safetensors_write(c->memory, path, outline.tensors, outline.n_tensors, outline.texts,
                                           outline.n_texts, &c->context->progress);
-    else
+    else if (status == DIRAC_OK)
         status = dirac__safetensors_write_memory(c->memory, data, size, outline.tensors, outline.n_tensors,
                                                  outline.texts, outline.n_texts);
     let_all_go(c, c->n_items, false, false);

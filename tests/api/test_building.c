@@ -544,6 +544,57 @@ static void test_tensors(void **state)
     dirac_net_destroy(net);
 }
 
+/* ---- counts that do not fit ---- */
+
+/* A convolution of one filter, of 2^a times 2^b taps. */
+static dirac_node *conv_of(dirac_net *net, dirac_node *x, int a, int b)
+{
+    x = dirac_net_conv2d(net, x, 1, 1);
+    ok(dirac_node_set_ints(x, "kernel", (const int64_t[2]){(int64_t)1 << a, (int64_t)1 << b}, 2));
+    ok(dirac_node_set_ints(x, "padding", (const int64_t[2]){0, 0}, 2));
+    return x;
+}
+
+/* An image of 2^23 x 2^24 under kernels of 2^15 and 2^14 taps: just below 2^62 and 2^61 multiply-adds a layer. */
+static dirac_net *costly(int layers, int more)
+{
+    dirac_net *net = new_net();
+    dirac_node *x = dirac_net_input2d(net, 1, (int64_t)1 << 23, (int64_t)1 << 24);
+    for (int i = 0; i < layers; i++)
+        dirac_net_output(net, conv_of(net, x, 8, 7));
+    for (int i = 0; i < more; i++)
+        dirac_net_output(net, conv_of(net, x, 7, 7));
+    return net;
+}
+
+static void test_multiply_adds_beyond_counting(void **state)
+{
+    (void)state;
+    dirac_net *net = costly(2, 0);
+    ok(dirac_net_build(net));
+    const int64_t one = dirac_node_multiply_adds(dirac_net_output_node(net, 0));
+    assert_true(one > INT64_C(1) << 61 && one < INT64_C(1) << 62);
+    assert_int_equal(dirac_net_multiply_adds(net), 2 * one);
+    dirac_net_destroy(net);
+    net = costly(2, 1);
+    build_refused(net, DIRAC_ERR_LIMIT, "conv3", "multiply-adds", "9223372036854775807");
+
+    net = new_net();
+    dirac_node *x = dirac_net_input2d(net, 1, 256, 256);
+    for (int i = 0; i < 3; i++)
+        dirac_net_output(net, dirac_net_global_average_pool(net, conv_of(net, x, 8, 7)));
+    ok(dirac_net_build(net));
+    dirac_session *s;
+    size_t bytes;
+    ok(dirac_session_create(&s, net, DIRAC_INFER));
+    ok(dirac_session_set_input_size(s, 0, (const int64_t[2]){INT64_C(1) << 23, INT64_C(1) << 24}, 2));
+    refused(dirac_session_bytes(s, &bytes), DIRAC_ERR_LIMIT);
+    message_has("conv3");
+    message_has("multiply-adds");
+    dirac_session_destroy(s);
+    dirac_net_destroy(net);
+}
+
 static void test_notes(void **state)
 {
     (void)state;
@@ -586,6 +637,7 @@ int main(void)
         cmocka_unit_test(test_after_build),
         cmocka_unit_test(test_tensors),
         cmocka_unit_test(test_notes),
+        cmocka_unit_test(test_multiply_adds_beyond_counting),
     };
     return cmocka_run_group_tests(tests, make_context, drop_context);
 }

@@ -383,6 +383,31 @@ static void test_huge_layer(void **state)
     dirac_layer_kind_destroy(kind);
 }
 
+static int32_t huge_parameter(void *user, dirac_layer *layer)
+{
+    const int64_t one = 1;
+    return dirac_layer_set_output_shape(layer, &one, 1) != DIRAC_OK ||
+           dirac_layer_add_parameter(layer, "w", user, 3, 0, DIRAC_INIT_ZEROS, 0, 0) != DIRAC_OK;
+}
+
+/* 2^90 elements: too many to count, and no lack of memory. */
+static void test_huge_parameter(void **state)
+{
+    (void)state;
+    int64_t dims[3] = {(int64_t)1 << 30, (int64_t)1 << 30, (int64_t)1 << 30};
+    dirac_layer_kind *kind;
+    ok(dirac_layer_kind_create(&kind, context, "heavy", 1));
+    ok(dirac_layer_kind_set_user(kind, dims, NULL));
+    ok(dirac_layer_kind_set_setup(kind, huge_parameter));
+    ok(dirac_layer_kind_set_forward(kind, forward));
+    ok(dirac_layer_kind_register(kind));
+    dirac_net *net = custom_net(kind);
+    refused(dirac_net_build(net), DIRAC_ERR_LIMIT);
+    message_has("mine.w");
+    dirac_net_destroy(net);
+    dirac_layer_kind_destroy(kind);
+}
+
 static void test_kinds(void **state)
 {
     (void)state;
@@ -578,6 +603,7 @@ int main(void)
         quiet_test(test_messages_belong_to_threads),
         quiet_test(test_failing_layers),
         quiet_test(test_huge_layer),
+        quiet_test(test_huge_parameter),
         quiet_test(test_kinds),
         quiet_test(test_failing_samples),
         quiet_test(test_training_errors),

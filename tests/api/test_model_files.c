@@ -421,12 +421,120 @@ static void test_load_limit(void **state)
     dirac_context_destroy(enough);
 }
 
+/* ---- what could not be loaded is not saved ---- */
+
+static char *letters(size_t count)
+{
+    char *text = malloc(count + 1);
+    assert_non_null(text);
+    memset(text, 'n', count);
+    text[count] = '\0';
+    return text;
+}
+
+/* An input and 84 layers inside 1003 scopes: about 2^24 bytes of graph. `spare` bytes more, by names of layers. */
+static dirac_net *make_deep(size_t spare)
+{
+    char *scope = letters(198);
+    dirac_net *net;
+    ok(dirac_net_create(&net, context));
+    dirac_node *x = dirac_net_input(net, 1);
+    for (int i = 0; i < 1003; i++)
+        ok(dirac_net_push_scope(net, scope));
+    for (int i = 0; i < 84; i++) {
+        const size_t more = spare < 190 ? spare : 190;
+        char name[201];
+        snprintf(name, sizeof name, "%02d%.*s", i, (int)more, scope);
+        spare -= more;
+        x = dirac_net_relu(net, x);
+        ok(dirac_node_set_name(x, name));
+    }
+    for (int i = 0; i < 1003; i++)
+        ok(dirac_net_pop_scope(net));
+    free(scope);
+    assert_int_equal(spare, 0);
+    dirac_net_output(net, x);
+    ok(dirac_net_build(net));
+    return net;
+}
+
+/* The bytes of the graph's text in a file, as they are read back. */
+static size_t graph_bytes(dirac_net *net)
+{
+    static const char key[] = "\"dirac.graph\":\"";
+    void *data;
+    size_t size, count = 0;
+    ok(dirac_net_save_memory(net, &data, &size));
+    const char *bytes = data, *at = bytes;
+    while (memcmp(at, key, sizeof key - 1) != 0)
+        assert_true((size_t)(++at - bytes) + sizeof key <= size);
+    for (at += sizeof key - 1; *at != '"'; at++, count++)
+        at += *at == '\\';
+    dirac_buffer_free(context, data, size);
+    return count;
+}
+
+/* `fits` comes back; `over` is refused, in files, memory and checkpoints, and the old file stays. */
+static void check_edge(dirac_net *fits, dirac_net *over, const char *number)
+{
+    dirac_net *loaded;
+    dirac_checkpoint *checkpoint;
+    void *data;
+    size_t size;
+    ok(dirac_net_save(fits, path));
+    refused(dirac_net_save(over, path), DIRAC_ERR_LIMIT);
+    message_has(number);
+    refused(dirac_net_save_memory(over, &data, &size), DIRAC_ERR_LIMIT);
+    ok(dirac_checkpoint_create(&checkpoint, context));
+    ok(dirac_checkpoint_add_net(checkpoint, "net", over));
+    refused(dirac_checkpoint_save_memory(checkpoint, &data, &size), DIRAC_ERR_LIMIT);
+    message_has(number);
+    ok(dirac_net_load(&loaded, context, path));
+    assert_int_equal(dirac_net_node_count(loaded), dirac_net_node_count(fits));
+    dirac_checkpoint_destroy(checkpoint);
+    dirac_net_destroy(loaded);
+    dirac_net_destroy(fits);
+    dirac_net_destroy(over);
+}
+
+static void test_longest_graph(void **state)
+{
+    (void)state;
+    dirac_net *net = make_deep(0);
+    const size_t bytes = graph_bytes(net), most = (size_t)1 << 24;
+    dirac_net_destroy(net);
+    assert_true(bytes < most && most - bytes < (size_t)84 * 190);
+    check_edge(make_deep(most - bytes), make_deep(most - bytes + 1), "16777216");
+}
+
+/* 11 values of the root, the lists and the input; 5 of each layer and 1 of each value it reads. */
+static dirac_net *make_wide(int32_t rest)
+{
+    dirac_node *parts[64];
+    dirac_net *net;
+    ok(dirac_net_create(&net, context));
+    for (int i = 0; i < 64; i++)
+        parts[i] = i == 0 ? dirac_net_input(net, 1) : parts[0];
+    for (int i = 0; i < 30393; i++)
+        dirac_net_concat(net, parts, 64);
+    dirac_net_output(net, dirac_net_concat(net, parts, rest));
+    ok(dirac_net_build(net));
+    return net;
+}
+
+static void test_most_values(void **state)
+{
+    (void)state;
+    assert_int_equal(11 + 30393 * (5 + 64) + 5 + 19, 1 << 21);
+    check_edge(make_wide(19), make_wide(20), "2097152");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_round_trip),  cmocka_unit_test(test_fold_and_save), cmocka_unit_test(test_paths),
         cmocka_unit_test(test_damage),      cmocka_unit_test(test_cut_on_disk),   cmocka_unit_test(test_custom_kind),
-        cmocka_unit_test(test_load_limit),
+        cmocka_unit_test(test_load_limit),  cmocka_unit_test(test_longest_graph), cmocka_unit_test(test_most_values),
     };
     return cmocka_run_group_tests(tests, make_context, drop_context);
 }

@@ -261,6 +261,11 @@ static void test_setups(void **state)
     wish refusals[] = {
         {.shape = 1, .parameters = 8, .name = "ninth", .rank = 1, .init = DIRAC_INIT_ZEROS},
         {.shape = 1, .name = "a.b", .rank = 1, .init = DIRAC_INIT_ZEROS},
+        {.shape = 1, .name = "", .rank = 1, .init = DIRAC_INIT_ZEROS},
+        {.shape = 1, .name = "a\nb", .rank = 1, .init = DIRAC_INIT_ZEROS},
+        {.shape = 1, .name = "a\x7F", .rank = 1, .init = DIRAC_INIT_ZEROS},
+        {.shape = 1, .name = "a\xFF", .rank = 1, .init = DIRAC_INIT_ZEROS},
+        {.shape = 1, .name = "\xC0\x80", .rank = 1, .init = DIRAC_INIT_ZEROS},
         {.shape = 1, .name = wide, .rank = 1, .init = DIRAC_INIT_ZEROS},
         {.shape = 1, .name = "p", .rank = 6, .init = DIRAC_INIT_ZEROS},
         {.shape = 1, .name = "p", .rank = 0, .init = DIRAC_INIT_ZEROS},
@@ -275,6 +280,9 @@ static void test_setups(void **state)
     wish legal = {.shape = 1, .parameters = 7, .name = wide + 1, .rank = 5, .init = DIRAC_INIT_DELTA};
     check_wish(&legal, DIRAC_OK, ""); /* 63 letters, the eighth, of rank 5 */
     assert_int_equal(legal.answer, DIRAC_OK);
+    wish foreign = {.shape = 1, .name = "\xCE\xB1 ", .rank = 1, .init = DIRAC_INIT_ZEROS};
+    check_wish(&foreign, DIRAC_OK, "");
+    assert_int_equal(foreign.answer, DIRAC_OK);
 }
 
 /* What is kept from forward to backward is counted when a training session is planned. */

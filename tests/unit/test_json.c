@@ -387,6 +387,39 @@ static void what_is_written_is_read_back(void **state)
     dirac__buffer_release(&b);
 }
 
+/* The writer's check and the reader agree at the limit, whatever stands in strings. */
+static void written_texts_are_counted_as_read(void **state)
+{
+    dirac__buffer buffer = {.memory = memory};
+    dirac__json *root;
+    (void)state;
+    dirac__json_open(&buffer, '[');
+    dirac__json_put_string(&buffer, "\\\",[{,\x01[0,0]");
+    dirac__json_open(&buffer, '{');
+    dirac__json_close(&buffer, '}');
+    dirac__json_open(&buffer, '[');
+    dirac__json_close(&buffer, ']');
+    dirac__json_open(&buffer, '{');
+    dirac__json_put_name(&buffer, "a,{\\");
+    dirac__json_put_null(&buffer);
+    dirac__json_close(&buffer, '}');
+    for (size_t count = 6; count < DIRAC__JSON_MAX_VALUES; count++)
+        dirac__json_put_integer(&buffer, 7);
+    dirac__json_close(&buffer, ']');
+    assert_false(buffer.failed);
+    assert_int_equal(dirac__json_check_written(buffer.data, buffer.size, "it"), DIRAC_OK);
+    assert_int_equal(dirac__json_parse(memory, buffer.data, buffer.size, &root), DIRAC_OK);
+    dirac__json_free(memory, root);
+    buffer.data[--buffer.size] = '\0';
+    dirac__json_put_integer(&buffer, 7);
+    dirac__json_close(&buffer, ']');
+    assert_int_equal(dirac__json_check_written(buffer.data, buffer.size, "it"), DIRAC_ERR_LIMIT);
+    assert_non_null(strstr(dirac_error_message(), "it would have 2097153 JSON values; at most 2097152"));
+    assert_int_equal(dirac__json_parse(memory, buffer.data, buffer.size, &root), DIRAC_ERR_LIMIT);
+    dirac__buffer_release(&buffer);
+    assert_int_equal(dirac__json_check_written("1", DIRAC__JSON_MAX_SIZE + 1, "it"), DIRAC_ERR_LIMIT);
+}
+
 static void a_failed_buffer_is_left_alone(void **state)
 {
     probe p;
@@ -418,6 +451,7 @@ int main(void)
         cmocka_unit_test(code_points_are_encoded),
         cmocka_unit_test(writing_is_exact),
         cmocka_unit_test(what_is_written_is_read_back),
+        cmocka_unit_test(written_texts_are_counted_as_read),
         cmocka_unit_test(a_failed_buffer_is_left_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -419,6 +419,74 @@ static void test_header_too_long(void **state)
     free(value);
 }
 
+static int32_t write_one(const char *name, const char *key, const char *value)
+{
+    static const float f = 1;
+    const dirac__file_tensor tensor = {name, DIRAC__DTYPE_F32, 0, {0}, &f, sizeof f};
+    const dirac__file_text text = {key, value};
+    dirac__safetensors *read;
+    void *written;
+    size_t size;
+    const int32_t status = dirac__safetensors_write_memory(MEMORY, &written, &size, &tensor, 1, &text, 1);
+    if (status == DIRAC_OK) {
+        assert_int_equal(dirac__safetensors_open_memory(&read, MEMORY, written, size, UINT64_MAX), DIRAC_OK);
+        assert_non_null(dirac__safetensors_find(read, name));
+        assert_string_equal(dirac__safetensors_text(read, key), value);
+        dirac__safetensors_close(read);
+        dirac__free(MEMORY, written);
+    }
+    return status;
+}
+
+/* What is written can be read: names, keys and texts up to the reader's limit, and no longer ones. */
+static void test_longest_strings(void **state)
+{
+    const size_t most = (size_t)1 << 24;
+    char *text = malloc(most + 2);
+    (void)state;
+    assert_non_null(text);
+    memset(text, 't', most + 1);
+    for (size_t length = most; length <= most + 1; length++) {
+        const int32_t status = length <= most ? DIRAC_OK : DIRAC_ERR_LIMIT;
+        text[length] = '\0';
+        assert_int_equal(write_one("x", "k", text), status);
+        assert_int_equal(write_one("x", text, "v"), status);
+        assert_int_equal(write_one(text, "k", "v"), status);
+        text[length] = 't';
+    }
+    assert_non_null(strstr(dirac__fail_text(), "16777217 bytes; at most 16777216"));
+    free(text);
+}
+
+/* The header's own values are the root, __metadata__ and the three marks. */
+static void test_most_texts(void **state)
+{
+    const size_t most = ((size_t)1 << 21) - 5;
+    dirac__file_text *texts = malloc((most + 1) * sizeof *texts);
+    char(*keys)[8] = malloc((most + 1) * sizeof *keys);
+    dirac__safetensors *read;
+    void *written;
+    size_t size, count;
+    (void)state;
+    assert_non_null(texts);
+    assert_non_null(keys);
+    for (size_t i = 0; i <= most; i++) {
+        snprintf(keys[i], sizeof keys[i], "%06x", (unsigned)i);
+        texts[i] = (dirac__file_text){keys[i], ""};
+    }
+    assert_int_equal(dirac__safetensors_write_memory(MEMORY, &written, &size, NULL, 0, texts, most), DIRAC_OK);
+    assert_int_equal(dirac__safetensors_open_memory(&read, MEMORY, written, size, UINT64_MAX), DIRAC_OK);
+    dirac__safetensors_texts(read, &count);
+    assert_int_equal(count, most + 3);
+    dirac__safetensors_close(read);
+    dirac__free(MEMORY, written);
+    assert_int_equal(dirac__safetensors_write_memory(MEMORY, &written, &size, NULL, 0, texts, most + 1),
+                     DIRAC_ERR_LIMIT);
+    assert_non_null(strstr(dirac__fail_text(), "at most 2097152"));
+    free(texts);
+    free(keys);
+}
+
 static void test_unwritable_path(void **state)
 {
     dirac__safetensors *read;
@@ -892,6 +960,8 @@ int main(void)
         cmocka_unit_test(test_nothing),
         cmocka_unit_test(test_unwritable),
         cmocka_unit_test(test_header_too_long),
+        cmocka_unit_test(test_longest_strings),
+        cmocka_unit_test(test_most_texts),
         cmocka_unit_test(test_unwritable_path),
         cmocka_unit_test(test_foreign),
         cmocka_unit_test(test_foreign_checksum),
