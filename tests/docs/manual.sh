@@ -49,9 +49,10 @@ mkdir "$scratch/man"
 cp -r man3 "$scratch/man"
 chmod -R a+rX "$scratch"
 mandb --create --quiet --user-db "$scratch/man"
-# shellcheck disable=SC2046
-found=$(LC_ALL=C apropos -M "$scratch/man" --exact $(cut -d' ' -f2 "$scratch/named" | sort -u) | cut -d' ' -f1 | sort -u | wc -l)
-[ "$found" = "$(cut -d' ' -f2 "$scratch/named" | sort -u | wc -l)" ] || { echo "apropos finds $found names"; exit 1; }
+names=$(cut -d' ' -f2 "$scratch/named" | LC_ALL=C sort -u)
+# shellcheck disable=SC2086
+found=$(LC_ALL=C apropos -M "$scratch/man" --exact $names | cut -d' ' -f1 | LC_ALL=C sort -u)
+[ "$found" = "$names" ] || { echo "apropos does not find each name"; exit 1; }
 MANPATH="$PWD" LC_ALL=C.UTF-8 man -P cat dirac_net_fold >"$scratch/text"
 grep -q 'dirac_net_fold(dirac_net \*\*out, const dirac_net \*net)' "$scratch/text"
 [ "$(wc -l <"$scratch/text")" -lt 80 ] || { echo "the page of one function is long"; exit 1; }

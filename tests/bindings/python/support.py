@@ -29,7 +29,7 @@ class CountingAllocator:
         self.libc.aligned_alloc.restype = ctypes.c_void_p
         self.libc.aligned_alloc.argtypes = [ctypes.c_size_t, ctypes.c_size_t]
         self.libc.free.argtypes = [ctypes.c_void_p]
-        self.lock = threading.Lock()
+        self.lock = threading.RLock()  # a finalizer may give back memory at any line
         self.blocks = {}
         self.total = 0
 

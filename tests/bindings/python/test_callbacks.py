@@ -218,6 +218,20 @@ class Others(unittest.TestCase):
             self.assertRaises(dirac.NotFoundError, small_net(context).set_trainable, "nothing")
         self.assertGreater(failing, 5)
 
+    def test_a_finalizer_gives_back_memory_while_blocks_are_counted(self):
+        adapter = dirac.context._Adapter(CountingAllocator())
+
+        def work():
+            with adapter.lock:
+                adapter.count(1)
+                adapter.count(-1, closed=True)
+
+        thread = threading.Thread(target=work, daemon=True)
+        thread.start()
+        thread.join(10)
+        self.assertFalse(thread.is_alive())
+        self.assertNotIn(adapter.number, adapter.all)
+
     def test_what_a_runners_thread_raises_comes_out_here(self):
         """An allocation that fails in a task runs on a thread of the caller's pool."""
         with concurrent.futures.ThreadPoolExecutor(1) as pool:

@@ -124,7 +124,7 @@ class Interrupts(unittest.TestCase):
         return dirac.Session(net.build())
 
     def test_custom_layers_at_any_moment(self):
-        x, chance, stops = np.float32([[1, 2]]), random.Random(2), 0
+        x, chance = np.float32([[1, 2]]), random.Random(2)
         session = self.layered(lambda layer: np.add(layer.input(), 1, out=layer.output))
 
         def forever():

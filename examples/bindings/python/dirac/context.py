@@ -105,7 +105,7 @@ class _Adapter:
         self.allocator = allocator
         self.blocks = 0
         self.closed = False
-        self.lock = threading.Lock()
+        self.lock = threading.RLock()  # a finalizer that runs in count() may come here again
         self.number = _callbacks.new_number()
         self.all[self.number] = self
 
