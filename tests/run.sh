@@ -171,7 +171,7 @@ suite_coverage() {
         -Dc_args=-fprofile-update=atomic
     find "$builds/coverage" -name '*.gcda' -exec rm {} +
     # shellcheck disable=SC2046
-    run_tests coverage -t 10 joined_norms unneeded_gradients $(list_tests coverage --suite unit --suite layers --suite api \
+    DIRAC_LONG=1 run_tests coverage -t 10 joined_norms unneeded_gradients $(list_tests coverage --suite unit --suite layers --suite api \
         --suite fault --suite reference --no-suite slow)
     (cd "$builds/coverage" && gcovr -r "$root" --object-directory . --filter "$root/lib/" --exclude-unreachable-branches \
         --exclude-throw-branches --txt "$builds/coverage.txt" --print-summary --fail-under-line 98 --fail-under-branch 90)
@@ -217,7 +217,7 @@ suite_compilers() {
     run_tests clang --suite unit
     say "without BLAS, images and tests"
     build plain --werror -Dblas=disabled -Djpeg=disabled -Dpng=disabled
-    run_tests plain --no-suite bindings
+    run_tests plain --no-suite bindings --no-suite slow
 }
 
 # The language bindings, each beside the C program that tells the same story.
