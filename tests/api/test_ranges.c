@@ -454,8 +454,9 @@ static void try_attribute(world *w, const attribute *a, dirac_layer_kind *ranged
 {
     const double real_tries[] = {a->least, a->most, nextafter(a->least, -INFINITY), nextafter(a->most, INFINITY), 0, -0.0, 1,
                                  DBL_MAX, -DBL_MAX, 0x1p-1074, (double)INFINITY, -(double)INFINITY, (double)NAN};
-    const int64_t least = (int64_t)a->least, most = a->is_real ? 0 : (int64_t)a->most;
-    const int64_t tries[] = {least, most, least - 1, most + 1, INT64_MIN, INT64_MAX, INT32_MIN, INT32_MAX, 0, -1, 1,
+    const int64_t least = a->is_real ? 0 : (int64_t)a->least, most = a->is_real ? 0 : (int64_t)a->most;
+    const int64_t below = least > INT64_MIN ? least - 1 : least, above = most < INT64_MAX ? most + 1 : most;
+    const int64_t tries[] = {least, most, below, above, INT64_MIN, INT64_MAX, INT32_MIN, INT32_MAX, 0, -1, 1,
                              (int64_t)1 << 32, ((int64_t)1 << 53) + 1};
     dirac_net *net;
     ok(dirac_net_create(&net, w->context));
