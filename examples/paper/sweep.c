@@ -3,15 +3,14 @@
 #include "sweep.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include "../common/program.h"
+#include "durable.h"
 
 /* A run at work. Its log is kept here and in the checkpoint, so that both always tell of the same batch. */
 typedef struct {
@@ -25,7 +24,7 @@ typedef struct {
     json_log log;            /* in memory */
     char *text;
     size_t size;
-    int lock;
+    int log_lock, state_lock;
     double test_accuracy;
 } work;
 
@@ -46,26 +45,11 @@ static void begin_log(work *w)
         fail("out of memory");
 }
 
-/* The file is the old log or the new one at any moment, also if the power fails. */
 static void write_log(work *w)
 {
-    char *beside = join(w->sweep->out, w->run->name, ".jsonl.new");
-    FILE *file = fopen(beside, "w");
     if (fflush(w->log.file) != 0)
         fail("out of memory");
-    if (file == NULL || fwrite(w->text, 1, w->size, file) != w->size || fflush(file) != 0 || fsync(fileno(file)) != 0 ||
-        fclose(file) != 0 || rename(beside, w->path) != 0)
-        fail("%s: %s", w->path, strerror(errno));
-    free(beside);
-}
-
-/* What was renamed in the folder so far stays so. File systems that cannot promise it are asked in vain. */
-static void sync_folder(const char *folder)
-{
-    int file = open(folder, O_RDONLY | O_DIRECTORY);
-    if (file < 0 || (fsync(file) != 0 && errno != EINVAL && errno != EROFS))
-        fail("%s: %s", folder, strerror(errno));
-    close(file);
+    durable_replace(w->path, w->text, w->size);
 }
 
 static void log_run(work *w)
@@ -143,7 +127,7 @@ static void on_step(void *user, int64_t batches)
         training_ask_to_stop();
 }
 
-/* A log is written only together with a checkpoint: both or neither have seen a batch. */
+/* The log is on the disk before the checkpoint, which holds it too: whoever goes on from the checkpoint writes that one. */
 static void on_saving(void *user, dirac_checkpoint *checkpoint)
 {
     work *w = user;
@@ -177,20 +161,51 @@ static void on_resumed(void *user, const dirac_checkpoint *checkpoint)
 
 /* ---- a run ---- */
 
-/* Whether the log's last line says that the run has ended. */
+/* The size of a finished log, up to its "end" line's last brace; 0 if that line is not there, or not whole. */
+static size_t finished_size(const char *log)
+{
+    const char *line = log;
+    while (line != NULL) {
+        const size_t size = strcspn(line, "\n");
+        if (strncmp(line, "{\"event\": \"end\"", 15) == 0 && line[size - 1] == '}')
+            return (size_t)(line - log) + size;
+        line = line[size] == '\n' ? line + size + 1 : NULL;
+    }
+    return 0;
+}
+
 static bool finished(const char *path)
 {
-    FILE *file = fopen(path, "r");
-    char *line = NULL;
-    size_t room = 0;
-    bool found = false;
-    if (file == NULL)
-        return false;
-    while (getline(&line, &room, file) > 0)
-        found = strncmp(line, "{\"event\": \"end\"", 15) == 0;
-    free(line);
-    fclose(file);
+    size_t size;
+    char *log = durable_read(path, &size);
+    const bool found = log != NULL && finished_size(log) > 0;
+    free(log);
     return found;
+}
+
+/* Whether the run is finished and nothing is left to tidy, so that its folders need not even be writable. */
+static bool settled(const work *w)
+{
+    size_t size;
+    char *log = durable_read(w->path, &size);
+    const size_t whole = log != NULL ? finished_size(log) : 0;
+    free(log);
+    return whole > 0 && size == whole + 1 && access(w->checkpoint, F_OK) != 0 && !durable_lock_left(w->path);
+}
+
+/* What a kill or a hand may have left of a finished run: something behind the log's end, and the checkpoint. */
+static void tidy(const work *w)
+{
+    size_t size;
+    char *log = durable_read(w->path, &size);
+    const size_t whole = finished_size(log);
+    if (size != whole + 1 || log[whole] != '\n') {
+        log[whole] = '\n'; /* there is a zero byte more than the file has */
+        durable_replace(w->path, log, whole + 1);
+    }
+    free(log);
+    durable_sync_folder(w->path); /* before the only other copy of the log goes */
+    durable_remove(w->checkpoint);
 }
 
 static void open_work(work *w, const sweep *s, const paper_run *run)
@@ -215,16 +230,19 @@ static void open_work(work *w, const sweep *s, const paper_run *run)
     }
 }
 
-/* From the checkpoint, if there is one. */
+/* From the checkpoint, if there is one. What the log has that the checkpoint has not goes: those batches come again. */
 static void start(work *w)
 {
     bool resumed = access(w->checkpoint, F_OK) == 0;
+    if (!resumed && errno != ENOENT)
+        fail("%s: %s", w->checkpoint, strerror(errno));
     if (resumed)
         training_resume(&w->t, w->checkpoint);
     else
         log_run(w);
     if (w->watch != NULL && w->watch->begin != NULL)
         w->watch->begin(w->watch->user, w->net, dirac_batches_per_epoch(w->data.train), resumed, &w->log);
+    write_log(w);
 }
 
 static void do_run(work *w)
@@ -239,8 +257,7 @@ static void do_run(work *w)
     if (w->watch != NULL && w->watch->end != NULL)
         w->watch->end(w->watch->user, &w->log);
     log_end(w, end == TRAINING_DIVERGED);
-    sync_folder(w->sweep->out); /* before the only other copy of the log goes */
-    unlink(w->checkpoint);
+    durable_remove(w->checkpoint);
 }
 
 static void close_work(work *w)
@@ -252,15 +269,40 @@ static void close_work(work *w)
     free(w->text);
 }
 
-/* Holds the run against other programs of this sweep; false if one of them has it. */
+/* ---- one program a run ---- */
+
+/* Holds the run's log and its state against other programs; false if one of them has either. */
 static bool take(work *w)
 {
-    char *path = join(w->sweep->state, w->run->name, ".lock");
-    w->lock = open(path, O_RDWR | O_CREAT, 0666);
-    if (w->lock < 0)
-        fail("%s: %s", path, strerror(errno));
-    free(path);
-    return flock(w->lock, LOCK_EX | LOCK_NB) == 0;
+    w->log_lock = durable_take(w->path);
+    w->state_lock = w->log_lock < 0 ? -1 : durable_take(w->checkpoint);
+    if (w->state_lock >= 0)
+        return true;
+    if (w->log_lock >= 0)
+        durable_give(w->path, w->log_lock);
+    return false;
+}
+
+static void give(const work *w)
+{
+    durable_give(w->checkpoint, w->state_lock);
+    durable_give(w->path, w->log_lock);
+}
+
+static void do_if_free(work *w)
+{
+    if (!take(w)) {
+        printf("%s: another program is at it; left to that one\n", w->run->name);
+        return;
+    }
+    if (finished(w->path)) { /* looked at now: another program may just have ended it */
+        tidy(w);
+    } else {
+        open_work(w, w->sweep, w->run);
+        do_run(w);
+        close_work(w);
+    }
+    give(w);
 }
 
 void sweep_do(sweep *s, const paper_run *runs, int32_t count, const sweep_watch *watch)
@@ -272,18 +314,10 @@ void sweep_do(sweep *s, const paper_run *runs, int32_t count, const sweep_watch 
         w.path = join(s->out, runs[i].name, ".jsonl");
         w.checkpoint = join(s->state, runs[i].name, ".checkpoint");
         w.model = join(s->state, runs[i].name, ".safetensors");
-        bool done = finished(w.path);
         if (s->list)
-            printf("%-40s %s\n", runs[i].name, done ? "finished" : "-");
-        else if (done)
-            unlink(w.checkpoint); /* killed between the end of the log and this */
-        else if (take(&w) && !finished(w.path)) { /* asked again: another program may just have ended it */
-            open_work(&w, s, &runs[i]);
-            do_run(&w);
-            close_work(&w);
-        }
-        if (w.lock > 0)
-            close(w.lock);
+            printf("%-40s %s\n", runs[i].name, finished(w.path) ? "finished" : "-");
+        else if (!settled(&w))
+            do_if_free(&w);
         free(w.model);
         free(w.checkpoint);
         free(w.path);

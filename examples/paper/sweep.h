@@ -6,6 +6,13 @@
  * <out>/<name>.jsonl is the log of a run, one JSON object a line: "run" says what is trained and how, "epoch" what an
  * epoch came to, "end" that it is finished. <state>/<name>.checkpoint is there while it is not,
  * <state>/<name>.safetensors, the trained net, when it is.
+ *
+ * A checkpoint holds the log of its batch, and is written when that log is on the disk. Whoever goes on from it first writes
+ * the log it holds: lines of later batches, and torn ones, are dropped, and come again whole. So a kill, a power cut or a
+ * full disk at any moment costs what was trained since the last checkpoint (an epoch, or five minutes), and no line twice.
+ *
+ * <out>/<name>.jsonl.lock and <state>/<name>.checkpoint.lock are there while a program is at the run. Others that share one of
+ * the folders say so, leave the run to it and take the next one; if it is stopped, the same command goes on there later.
  */
 #ifndef PAPER_SWEEP_H
 #define PAPER_SWEEP_H

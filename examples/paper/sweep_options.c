@@ -23,7 +23,8 @@ static const char help[] =
     "  --size N         images: bring them to N x N (default: the size of the first one; large images: 224)\n"
     "  --threads T      (all processors)\n"
     "\n"
-    "The same command again goes on where it was stopped. Finished runs are skipped.\n";
+    "The same command again goes on where it was stopped. Finished runs are skipped, and so are those that another program\n"
+    "is at in one of the two folders.\n";
 
 static const struct option options[] = {
     {"data", required_argument, NULL, 'd'},  {"out", required_argument, NULL, 'o'},

@@ -451,6 +451,32 @@ static void test_momentum_by_hand(void **state)
     close_world(&w);
 }
 
+/* Momentum from elsewhere counts before the first step, and before the first one behind a restart. */
+static void test_momentum_before_steps(void **state)
+{
+    (void)state;
+    const rule r = {.name = "from elsewhere", .momentum = 0.75f};
+    world w;
+    open_world(&w, &r);
+    twin *t = &w.twins[0];
+    for (uint64_t round = 0; round < 2; round++) {
+        floats momentum = random_numbers(t->count, 8 + round, -1, 1);
+        ok(dirac_sgd_restart_momentum(w.sgd));
+        for (int i = 0; i < w.n_twins; i++)
+            memset(w.twins[i].v, 0, w.twins[i].count * sizeof(double));
+        for (int i = 0; i < w.n_twins; i++)
+            memset(w.twins[i].ev, 0, w.twins[i].count * sizeof(double));
+        ok(dirac_sgd_momentum_write(w.sgd, t->name, momentum.at, momentum.count));
+        for (size_t j = 0; j < t->count; j++)
+            t->v[j] = (double)momentum.at[j];
+        twins_step(&w, &r, put_gradients(&w, round, 1), (int64_t)round);
+        ok(dirac_sgd_step(w.sgd, w.session));
+        compare_twins(&w, &r);
+        drop_floats(&momentum);
+    }
+    close_world(&w);
+}
+
 static void test_settings_refused(void **state)
 {
     (void)state;
@@ -481,6 +507,7 @@ int main(void)
         cmocka_unit_test(test_rules),
         cmocka_unit_test(test_untrainable),
         cmocka_unit_test(test_momentum_by_hand),
+        cmocka_unit_test(test_momentum_before_steps),
         cmocka_unit_test(test_settings_refused),
     };
     return cmocka_run_group_tests(tests, make_context, drop_context);

@@ -252,6 +252,44 @@ static void test_restore_refusals(void **state)
     dirac_dataset_destroy(larger);
 }
 
+/* What changes nothing about the stream is no other option: how to pad by no pixels. */
+static void test_restore_without_crop(void **state)
+{
+    (void)state;
+    uint64_t saved[4];
+    dirac_dataset *set = make_images(COUNT);
+    dirac_batches *plain = make_batches(set, SIZE, 0, 0), *reflecting = make_batches(set, SIZE, 0, 0);
+    assert_status(dirac_batches_set_crop(reflecting, 0, DIRAC_PAD_ZERO), DIRAC_OK);
+    dirac__batches_state(reflecting, saved);
+    assert_status(dirac__batches_restore(plain, saved), DIRAC_OK);
+    assert_status(dirac_batches_set_crop(reflecting, 0, DIRAC_PAD_REFLECT), DIRAC_OK);
+    dirac__batches_state(reflecting, saved);
+    assert_status(dirac__batches_restore(plain, saved), DIRAC_OK);
+    dirac_batches_destroy(plain);
+    dirac_batches_destroy(reflecting);
+    dirac_dataset_destroy(set);
+}
+
+/* Larger batches after a seek leave the place behind the epoch's end: saved, it is the end. */
+static void test_state_behind_the_end(void **state)
+{
+    (void)state;
+    uint64_t saved[4];
+    dirac_dataset *set = make_images(COUNT);
+    dirac_batches *batches = make_batches(set, 1, 0, 0), *other = make_batches(set, COUNT, 0, 0);
+    assert_status(dirac_batches_seek(batches, 3, COUNT), DIRAC_OK);
+    assert_status(dirac_batches_set_size(batches, COUNT), DIRAC_OK);
+    dirac__batches_state(batches, saved);
+    assert_true(saved[1] == 3 && saved[2] == 1);
+    assert_status(dirac__batches_restore(other, saved), DIRAC_OK);
+    check_position(other, 3, 1);
+    assert_int_equal(next_n(other), 0);
+    check_position(other, 4, 0);
+    dirac_batches_destroy(batches);
+    dirac_batches_destroy(other);
+    dirac_dataset_destroy(set);
+}
+
 static void test_options_fixed(void **state)
 {
     (void)state;
@@ -314,6 +352,8 @@ int main(void)
         cmocka_unit_test(test_augmentation_changes),
         cmocka_unit_test(test_state_and_restore),
         cmocka_unit_test(test_restore_refusals),
+        cmocka_unit_test(test_restore_without_crop),
+        cmocka_unit_test(test_state_behind_the_end),
         cmocka_unit_test(test_options_fixed),
         cmocka_unit_test(test_null_handles),
     };
