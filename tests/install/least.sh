@@ -35,4 +35,6 @@ done
 fails cmocka tests-enabled least -Dtests=enabled
 fails openblas blas-enabled least -Dblas=enabled
 fails libxxhash no-xxhash nothing
+! configure no-scalar least -Dkernels=x86-64-v3 || { echo "configured without kernels that every machine can run"; exit 1; }
+grep -q 'the option "kernels" must name "scalar"' "$work/no-scalar.log" || { cat "$work/no-scalar.log"; exit 1; }
 echo "configured with xxHash alone, and $(tests_of with-cmocka) tests where CMocka is found"
