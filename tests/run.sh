@@ -189,15 +189,19 @@ suite_mutants() {
     passed=$((passed + 1))
 }
 
+# compile_with COMPILER LEVEL LTO: the library, and what its unit tests need, which then run.
+compile_with() {
+    say "$1 -O$2, link-time optimisation $3"
+    name=$1-O$2-lto-$3
+    only=units CC=$1 CC_LD=$([ "$1" = gcc ] || echo lld) build "$name" --werror -Doptimization="$2" -Db_lto="$3" -Dexamples=disabled
+    run_tests "$name" -t 10 --suite unit
+}
+
 every_compiler() {
     for compiler in gcc clang; do
         for lto in false true; do
             for level in 0 1 2 3; do
-                say "$compiler -O$level, link-time optimisation $lto"
-                name=$compiler-O$level-lto-$lto
-                CC=$compiler CC_LD=$([ $compiler = gcc ] || echo lld) build "$name" --werror -Doptimization=$level \
-                    -Db_lto=$lto -Dexamples=disabled
-                run_tests "$name" -t 10 --suite unit
+                compile_with $compiler $level $lto
             done
         done
     done

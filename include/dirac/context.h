@@ -58,8 +58,9 @@ enum {
 typedef void (*dirac_log_fn)(void *user, int32_t level, const char *message);
 
 /**
- * Progress of a long call: `done` of `total` units (bytes or samples; the call says which). It returns 0 to go on,
- * anything else to stop: the call then ends with DIRAC_ERR_CANCELLED and has no effect.
+ * Progress of a long call: `done` of `total` units (bytes, samples or batches; the call says which). It returns 0 to go
+ * on, anything else to stop: the call then ends with DIRAC_ERR_CANCELLED and has no effect, except that an epoch keeps
+ * the steps it has taken.
  * Called on the thread that called the library; it must not call into the library.
  */
 typedef int32_t (*dirac_progress_fn)(void *user, int64_t done, int64_t total);

@@ -48,7 +48,7 @@ enum {
  * Saves a built net: graph, parameters, state, notes.
  * @param path replaced atomically.
  * Errors: ARGUMENT, STATE (not built), IO (names the file and the system's reason; an old file stays), MEMORY, LIMIT (it
- * could not be read again, see above; an old file stays), CANCELLED, BUSY. Threads: reader. Since 0.1.
+ * could not be read again: larger than what loading takes; an old file stays), CANCELLED, BUSY. Threads: reader. Since 0.1.
  */
 DIRAC_API int32_t dirac_net_save(const dirac_net *net, const char *path);
 /**
@@ -165,7 +165,8 @@ DIRAC_API int32_t dirac_checkpoint_blob(const dirac_checkpoint *checkpoint, cons
  */
 DIRAC_API int32_t dirac_checkpoint_save(dirac_checkpoint *checkpoint, const char *path);
 /**
- * Restores everything added, all or nothing. The handles must be those of the run that saved: same graph, same names.
+ * Restores everything added, all or nothing. The handles must be like those of the run that saved: same graph, same names.
+ * What the file has beyond them is passed over: a net added alone is taken out of a whole training. Blobs all come.
  * @param path of the file.
  * Errors: ARGUMENT, IO, FORMAT, MISMATCH (names what), LIMIT, CANCELLED, MEMORY, BUSY (a net or session in use).
  * Threads: one (of the optimizers and streams too), and writer of the nets, caller of the sessions. Since 0.1.

@@ -98,7 +98,7 @@ DIRAC_API int32_t dirac_layer_kind_register(dirac_layer_kind *kind);
  * Adds a layer of a registered kind of the net's context.
  * @param kind registered. @param inputs `count` values; the array is not kept. @param count as the kind says.
  * @return its value, of the shape that setup gives, or NULL.
- * Errors (sticky): ARGUMENT (kind not registered with this context) and the common ones; at build CALLBACK. Threads:
+ * Errors (sticky): ARGUMENT (kind not registered with this context), STATE, MEMORY, LIMIT; at build CALLBACK. Threads:
  * one. Since 0.1.
  */
 DIRAC_API dirac_node *dirac_net_custom(dirac_net *net, dirac_layer_kind *kind, dirac_node *const *inputs,

@@ -157,25 +157,25 @@ DIRAC_API int32_t dirac_net_compare(dirac_net *net, dirac_net *folded, const flo
 /**
  * Adds an input of vectors (N, channels). The order in which inputs are added is their index.
  * @param channels 1 to 2^30. @return the input's value, or NULL.
- * Errors (sticky): the common ones. Threads: one. Since 0.1.
+ * Errors (sticky): ARGUMENT, STATE, MEMORY, LIMIT. Threads: one. Since 0.1.
  */
 DIRAC_API dirac_node *dirac_net_input(dirac_net *net, int64_t channels);
 /**
  * Adds an input of shape (N, channels, length).
  * @param channels, length 1 to 2^30. @return the input's value, or NULL.
- * Errors (sticky): the common ones. Threads: one. Since 0.1.
+ * Errors (sticky): ARGUMENT, STATE, MEMORY, LIMIT. Threads: one. Since 0.1.
  */
 DIRAC_API dirac_node *dirac_net_input1d(dirac_net *net, int64_t channels, int64_t length);
 /**
  * Adds an input of shape (N, channels, height, width).
  * @param channels, height, width 1 to 2^30. @return the input's value, or NULL.
- * Errors (sticky): the common ones. Threads: one. Since 0.1.
+ * Errors (sticky): ARGUMENT, STATE, MEMORY, LIMIT. Threads: one. Since 0.1.
  */
 DIRAC_API dirac_node *dirac_net_input2d(dirac_net *net, int64_t channels, int64_t height, int64_t width);
 /**
  * Adds an input of shape (N, channels, depth, height, width).
  * @param channels, depth, height, width 1 to 2^30. @return the input's value, or NULL.
- * Errors (sticky): the common ones. Threads: one. Since 0.1.
+ * Errors (sticky): ARGUMENT, STATE, MEMORY, LIMIT. Threads: one. Since 0.1.
  */
 DIRAC_API dirac_node *dirac_net_input3d(dirac_net *net, int64_t channels, int64_t depth, int64_t height,
                                         int64_t width);
@@ -183,7 +183,7 @@ DIRAC_API dirac_node *dirac_net_input3d(dirac_net *net, int64_t channels, int64_
 /**
  * Declares a value an output of the net. The order of the calls is the outputs' index.
  * @param x any value of the net. @return x, or NULL.
- * Errors (sticky): ARGUMENT (an output already) and the common ones. Threads: one. Since 0.1.
+ * Errors (sticky): ARGUMENT (an output already), STATE, MEMORY, LIMIT. Threads: one. Since 0.1.
  */
 DIRAC_API dirac_node *dirac_net_output(dirac_net *net, dirac_node *x);
 
@@ -234,9 +234,15 @@ DIRAC_API int32_t dirac_node_set_name(dirac_node *node, const char *name);
  * Errors (sticky): SHAPE (x of other dimensions, groups, a kernel larger than its input). Threads: one. Since 0.1.
  */
 DIRAC_API dirac_node *dirac_net_conv1d(dirac_net *net, dirac_node *x, int64_t channels, int64_t kernel);
-/** As dirac_net_conv1d(), two spatial dimensions. */
+/**
+ * As dirac_net_conv1d() in two dimensions: x and the result are (N, C, height, width).
+ * NULL, errors and attributes are as there.
+ */
 DIRAC_API dirac_node *dirac_net_conv2d(dirac_net *net, dirac_node *x, int64_t channels, int64_t kernel);
-/** As dirac_net_conv1d(), three spatial dimensions. */
+/**
+ * As dirac_net_conv1d() in three dimensions: x and the result are (N, C, depth, height, width).
+ * NULL, errors and attributes are as there.
+ */
 DIRAC_API dirac_node *dirac_net_conv3d(dirac_net *net, dirac_node *x, int64_t channels, int64_t kernel);
 
 /**
@@ -249,9 +255,15 @@ DIRAC_API dirac_node *dirac_net_conv3d(dirac_net *net, dirac_node *x, int64_t ch
  * Paper: equation 5. Errors (sticky): SHAPE, as dirac_net_conv1d(). Threads: one. Since 0.1.
  */
 DIRAC_API dirac_node *dirac_net_dirac_conv1d(dirac_net *net, dirac_node *x, int64_t channels, int64_t kernel);
-/** As dirac_net_dirac_conv1d(), two spatial dimensions. */
+/**
+ * As dirac_net_dirac_conv1d() in two dimensions: x and the result are (N, C, height, width).
+ * NULL, errors and attributes are as there.
+ */
 DIRAC_API dirac_node *dirac_net_dirac_conv2d(dirac_net *net, dirac_node *x, int64_t channels, int64_t kernel);
-/** As dirac_net_dirac_conv1d(), three spatial dimensions. */
+/**
+ * As dirac_net_dirac_conv1d() in three dimensions: x and the result are (N, C, depth, height, width).
+ * NULL, errors and attributes are as there.
+ */
 DIRAC_API dirac_node *dirac_net_dirac_conv3d(dirac_net *net, dirac_node *x, int64_t channels, int64_t kernel);
 
 /**
@@ -280,7 +292,7 @@ DIRAC_API dirac_node *dirac_net_dirac_linear(dirac_net *net, dirac_node *x, int6
  * 0..1, default 0.1; "frozen" int 0 or 1, default 0.
  * Initialisers: weight uniform [0, 1) as in the published code; bias 0; running_mean 0; running_var 1.
  * @param x (N, C, spatial...). @return the same shape, or NULL.
- * Errors (sticky): the common ones. Threads: one. Since 0.1.
+ * Errors (sticky): ARGUMENT, STATE, MEMORY, LIMIT. Threads: one. Since 0.1.
  */
 DIRAC_API dirac_node *dirac_net_batch_norm(dirac_net *net, dirac_node *x);
 
@@ -289,21 +301,21 @@ DIRAC_API dirac_node *dirac_net_batch_norm(dirac_net *net, dirac_node *x);
 /**
  * Adds y = max(x, 0); NaN stays NaN; the gradient at 0 is 0.
  * @param x (N, C, spatial...). @return the same shape, or NULL.
- * Errors (sticky): the common ones. Threads: one. Since 0.1.
+ * Errors (sticky): ARGUMENT, STATE, MEMORY, LIMIT. Threads: one. Since 0.1.
  */
 DIRAC_API dirac_node *dirac_net_relu(dirac_net *net, dirac_node *x);
 
 /**
  * Adds NCReLU: the channels max(x, 0), then the channels min(x, 0).
  * @param x (N, C, spatial...). @return (N, 2C, spatial...), or NULL.
- * Paper: the activation of its version 1. Errors (sticky): the common ones. Threads: one. Since 0.1.
+ * Paper: the activation of its version 1. Errors (sticky): ARGUMENT, STATE, MEMORY, LIMIT. Threads: one. Since 0.1.
  */
 DIRAC_API dirac_node *dirac_net_ncrelu(dirac_net *net, dirac_node *x);
 
 /**
  * Adds y = x for x > 0, a (exp(x) - 1) otherwise. Attribute: "alpha" (a) float >= 0, default 1.
  * @param x (N, C, spatial...). @return the same shape, or NULL.
- * Errors (sticky): the common ones. Threads: one. Since 0.1.
+ * Errors (sticky): ARGUMENT, STATE, MEMORY, LIMIT. Threads: one. Since 0.1.
  */
 DIRAC_API dirac_node *dirac_net_elu(dirac_net *net, dirac_node *x);
 
@@ -318,9 +330,15 @@ DIRAC_API dirac_node *dirac_net_elu(dirac_net *net, dirac_node *x);
  * Errors (sticky): SHAPE (x of other dimensions, a window larger than its input). Threads: one. Since 0.1.
  */
 DIRAC_API dirac_node *dirac_net_max_pool1d(dirac_net *net, dirac_node *x, int64_t kernel);
-/** As dirac_net_max_pool1d(), two spatial dimensions. */
+/**
+ * As dirac_net_max_pool1d() in two dimensions: x and the result are (N, C, height, width).
+ * NULL, errors and attributes are as there.
+ */
 DIRAC_API dirac_node *dirac_net_max_pool2d(dirac_net *net, dirac_node *x, int64_t kernel);
-/** As dirac_net_max_pool1d(), three spatial dimensions. */
+/**
+ * As dirac_net_max_pool1d() in three dimensions: x and the result are (N, C, depth, height, width).
+ * NULL, errors and attributes are as there.
+ */
 DIRAC_API dirac_node *dirac_net_max_pool3d(dirac_net *net, dirac_node *x, int64_t kernel);
 
 /**
@@ -331,15 +349,21 @@ DIRAC_API dirac_node *dirac_net_max_pool3d(dirac_net *net, dirac_node *x, int64_
  * Errors (sticky): SHAPE (x of other dimensions, a window larger than its input). Threads: one. Since 0.1.
  */
 DIRAC_API dirac_node *dirac_net_average_pool1d(dirac_net *net, dirac_node *x, int64_t kernel);
-/** As dirac_net_average_pool1d(), two spatial dimensions. */
+/**
+ * As dirac_net_average_pool1d() in two dimensions: x and the result are (N, C, height, width).
+ * NULL, errors and attributes are as there.
+ */
 DIRAC_API dirac_node *dirac_net_average_pool2d(dirac_net *net, dirac_node *x, int64_t kernel);
-/** As dirac_net_average_pool1d(), three spatial dimensions. */
+/**
+ * As dirac_net_average_pool1d() in three dimensions: x and the result are (N, C, depth, height, width).
+ * NULL, errors and attributes are as there.
+ */
 DIRAC_API dirac_node *dirac_net_average_pool3d(dirac_net *net, dirac_node *x, int64_t kernel);
 
 /**
  * Adds the mean over all positions.
  * @param x (N, C, spatial...). @return the vectors (N, C), or NULL.
- * Errors (sticky): the common ones. Threads: one. Since 0.1.
+ * Errors (sticky): ARGUMENT, STATE, MEMORY, LIMIT. Threads: one. Since 0.1.
  */
 DIRAC_API dirac_node *dirac_net_global_average_pool(dirac_net *net, dirac_node *x);
 
@@ -347,7 +371,7 @@ DIRAC_API dirac_node *dirac_net_global_average_pool(dirac_net *net, dirac_node *
  * Adds dropout: in training each value is 0 with probability `rate`, otherwise x / (1 - rate); in inference y = x. The
  * draw depends on the session's seed, the node's name, the number of the training forward and the value's index alone.
  * @param x (N, C, spatial...). @param rate 0 <= rate < 1; also the attribute "rate". @return the same shape, or NULL.
- * Errors (sticky): the common ones. Threads: one. Since 0.1.
+ * Errors (sticky): ARGUMENT, STATE, MEMORY, LIMIT. Threads: one. Since 0.1.
  */
 DIRAC_API dirac_node *dirac_net_dropout(dirac_net *net, dirac_node *x, float rate);
 
@@ -356,7 +380,7 @@ DIRAC_API dirac_node *dirac_net_dropout(dirac_net *net, dirac_node *x, float rat
  * centred on c (size/2 before, (size-1)/2 after), as in PyTorch. Attributes: "size" int 1..4096; "alpha" float >= 0,
  * default 1e-4; "beta" float >= 0, default 0.75; "k" float >= 0, default 1.
  * @param x (N, C, spatial...). @param size 1 to 4096. @return the same shape, or NULL.
- * Errors (sticky): the common ones. Threads: one. Since 0.1.
+ * Errors (sticky): ARGUMENT, STATE, MEMORY, LIMIT. Threads: one. Since 0.1.
  */
 DIRAC_API dirac_node *dirac_net_local_response_norm(dirac_net *net, dirac_node *x, int64_t size);
 
@@ -378,7 +402,7 @@ DIRAC_API dirac_node *dirac_net_concat(dirac_net *net, dirac_node *const *inputs
 /**
  * Adds a flattening, in C order.
  * @param x (N, C, spatial...). @return the vectors (N, C * size), or NULL.
- * Errors (sticky): the common ones. Threads: one. Since 0.1.
+ * Errors (sticky): ARGUMENT, STATE, MEMORY, LIMIT. Threads: one. Since 0.1.
  */
 DIRAC_API dirac_node *dirac_net_flatten(dirac_net *net, dirac_node *x);
 
@@ -386,7 +410,7 @@ DIRAC_API dirac_node *dirac_net_flatten(dirac_net *net, dirac_node *x);
  * Adds softmax over channels: y[c] = exp(x[c] - max x) / sum exp(x[j] - max x). For training use the session's loss
  * calls.
  * @param x (N, C, spatial...). @return the same shape, or NULL.
- * Errors (sticky): the common ones. Threads: one. Since 0.1.
+ * Errors (sticky): ARGUMENT, STATE, MEMORY, LIMIT. Threads: one. Since 0.1.
  */
 DIRAC_API dirac_node *dirac_net_softmax(dirac_net *net, dirac_node *x);
 

@@ -276,17 +276,27 @@ static int32_t take_notes(dirac_net *net, const dirac__safetensors *file)
     return DIRAC_OK;
 }
 
+/* Files of checkpoints hold graphs too, under names. */
+static int32_t no_graph(const dirac__safetensors *file)
+{
+    size_t count;
+    const dirac__file_text *texts = dirac__safetensors_texts(file, &count);
+    for (size_t i = 0; i < count; i++)
+        if (strncmp(texts[i].key, "dirac.net.", 10) == 0)
+            return dirac__fail(DIRAC_ERR_FORMAT,
+                               "%s is a checkpoint: add a net of the same graph to one and use dirac_checkpoint_load()",
+                               dirac__safetensors_name(file));
+    return dirac__fail(DIRAC_ERR_FORMAT, "%s holds no graph (\"dirac.graph\"): build the net and use dirac_net_load_weights()",
+                       dirac__safetensors_name(file));
+}
+
 static int32_t load_net(dirac_net **out, dirac_context *context, const char *path, const void *data, size_t size)
 {
     dirac__safetensors *file = NULL;
     dirac_net *net = NULL;
     CHECK(open_file(&file, context, path, data, size));
     const char *graph = dirac__safetensors_text(file, "dirac.graph");
-    int32_t status = DIRAC_OK;
-    if (graph == NULL)
-        status = dirac__fail(DIRAC_ERR_FORMAT,
-                             "%s holds no graph (\"dirac.graph\"): build the net and use dirac_net_load_weights()",
-                             dirac__safetensors_name(file));
+    int32_t status = graph == NULL ? no_graph(file) : DIRAC_OK;
     if (status == DIRAC_OK) {
         status = dirac__graph_read(&net, context, dirac__safetensors_memory(file), graph, strlen(graph),
                                    dirac__context_load_limit(context));

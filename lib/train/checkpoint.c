@@ -287,7 +287,9 @@ static int32_t check_item(reading *r, const dirac__item *item, settings *into)
     const char *text = dirac__safetensors_text(r->file, key);
     dirac__free(memory, key);
     if (text == NULL)
-        return lacks(r, item, "the checkpoint has none of that name");
+        return lacks(r, item, dirac__safetensors_text(r->file, "dirac.graph") != NULL
+                                  ? "this is the file of a net, not a checkpoint; dirac_net_load() reads it"
+                                  : "the file has none of that name");
     if (item->kind == DIRAC__ITEM_NET)
         return check_net(r, item, text);
     dirac__json *json = NULL;

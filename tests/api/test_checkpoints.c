@@ -420,10 +420,12 @@ static void test_other_handles(void **state)
 
     ok(dirac_net_save_memory(w.net, &model, &other_size)); /* a net's file is no checkpoint */
     expect_refused(&w, &before, model, other_size, DIRAC_ERR_MISMATCH, "a model file");
+    message_has("dirac_net_load()");
     dirac_buffer_free(w.context, model, other_size);
 
     dirac_net *loaded, *second = make_net(w.context, 1, 8); /* and a checkpoint no net's file */
     refused(dirac_net_load_memory(&loaded, w.context, bytes, size), DIRAC_ERR_FORMAT);
+    message_has("dirac_checkpoint_load()");
     refused(dirac_net_load_weights_memory(second, bytes, size, DIRAC_LOAD_STRICT), DIRAC_ERR_MISMATCH);
 
     ok(dirac_checkpoint_add_net(w.checkpoint, "second", second)); /* one that was not saved */
@@ -443,6 +445,33 @@ static void test_other_handles(void **state)
     drop_floats(&before);
     close_world(&w);
     free(bytes);
+}
+
+/* What was saved beyond the handles that load is passed over; blobs all come. */
+static void test_net_alone(void **state)
+{
+    (void)state;
+    world w = open_world((making){.threads = 1, .seed = 40});
+    dirac_net *net = make_net(w.context, 7, 8);
+    dirac_checkpoint *alone;
+    floats saved = {NULL, 0}, loaded = {NULL, 0};
+    const void *blob;
+    run(&w, 0, 4);
+    ok(dirac_checkpoint_set_blob(w.checkpoint, "blob", "mine", 5));
+    ok(dirac_checkpoint_save(w.checkpoint, path));
+    ok(dirac_checkpoint_create(&alone, w.context));
+    ok(dirac_checkpoint_add_net(alone, "main", net));
+    ok(dirac_checkpoint_load(alone, path));
+    append_net(&saved, w.net);
+    append_net(&loaded, net);
+    same_bits("the net", saved, loaded);
+    ok(dirac_checkpoint_blob(alone, "blob", &blob, NULL));
+    assert_string_equal(blob, "mine");
+    drop_floats(&saved);
+    drop_floats(&loaded);
+    dirac_checkpoint_destroy(alone);
+    dirac_net_destroy(net);
+    close_world(&w);
 }
 
 static void test_not_ready(void **state)
@@ -470,7 +499,7 @@ int main(void)
         cmocka_unit_test(test_resume),        cmocka_unit_test(test_sessions_matter),
         cmocka_unit_test(test_cosine_settings), cmocka_unit_test(test_blobs),
         cmocka_unit_test(test_damage),        cmocka_unit_test(test_other_handles),
-        cmocka_unit_test(test_not_ready),
+        cmocka_unit_test(test_net_alone),     cmocka_unit_test(test_not_ready),
     };
     return cmocka_run_group_tests(tests, make_path, drop_path);
 }
