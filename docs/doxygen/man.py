@@ -16,7 +16,7 @@ from filter import HANDLES
 
 WIDTH = 78
 # Of this version of the pages: what is built must not depend on the day it is built on.
-DATE = "November 26, 2026"
+DATE = "November 27, 2026"
 PAGES = ["dirac", "dirac_version", "dirac_status", "dirac_context", "dirac_net", "dirac_session", "dirac_sgd",
          "dirac_data", "dirac_file", "dirac_models", "dirac_layer"]
 RETURNS = """\
