@@ -433,6 +433,16 @@ static void test_other_handles(void **state)
     message_has("second");
     refused(dirac_checkpoint_add_net(w.checkpoint, "second", w.net), DIRAC_ERR_ARGUMENT);
     refused(dirac_checkpoint_add_net(w.checkpoint, "no dots.", second), DIRAC_ERR_ARGUMENT);
+    dirac_net *third = make_net(w.context, 1, 8);
+    char name[66];
+    memset(name, 'n', sizeof name);
+    name[65] = '\0';
+    refused(dirac_checkpoint_add_net(w.checkpoint, "second", third), DIRAC_ERR_ARGUMENT); /* taken */
+    message_has("\"second\" was added already");
+    refused(dirac_checkpoint_add_net(w.checkpoint, name, third), DIRAC_ERR_ARGUMENT);
+    message_has("1 to 64 letters");
+    ok(dirac_checkpoint_add_net(w.checkpoint, name + 1, third));
+    dirac_net_destroy(third);
     dirac_net_destroy(second);
     drop_floats(&before);
     close_world(&w);
