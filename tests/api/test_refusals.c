@@ -547,6 +547,10 @@ static void test_comparing(void **state)
     assert_true(difference == -1);
     ok(dirac_net_compare(net, folded, image, 2, NULL, NULL, &difference));
     assert_true(difference >= 0 && difference < 1e-4);
+    const float broken[32] = {NAN};
+    ok(dirac_net_compare(net, folded, broken, 1, NULL, NULL, &difference)); /* never taken for equal */
+    assert_true(isnan(difference));
+    ok(dirac_net_compare(net, folded, image, 2, NULL, NULL, NULL));
     dirac_net_destroy(net), dirac_net_destroy(wide), dirac_net_destroy(folded), dirac_net_destroy(large);
     dirac_net_destroy(two), dirac_net_destroy(open), dirac_net_destroy(outputs);
 }
