@@ -634,6 +634,10 @@ static void test_epochs(void **state)
     double loss = -1;
     ok(dirac_sgd_epoch(sgd, train, s.batches, NULL, NULL, &loss, NULL));
     assert_true(loss > 0);
+    const float broken[3] = {NAN, 0, 0};
+    ok(dirac_net_tensor_write(net, "linear.bias", broken, 3));
+    refused(dirac_sgd_epoch(sgd, train, s.batches, NULL, NULL, &loss, NULL), DIRAC_ERR_NOT_FINITE);
+    message_has("linear.bias");
     close_stream(s), close_stream(large), close_stream(wide), close_stream(deep);
     dirac_sgd_destroy(sgd), dirac_sgd_destroy(sgd_of_two);
     dirac_session_destroy(raw), dirac_session_destroy(train), dirac_session_destroy(pair);
