@@ -574,6 +574,10 @@ static void test_checking_gradients(void **state)
     for (int i = 0; i < 3; i++)
         refused(dirac_session_check_gradients(train, image, 1, 1, steps[i], NULL), DIRAC_ERR_ARGUMENT);
     ok(dirac_session_check_gradients(train, image, 2, 1, 0, NULL));
+    double worst = 0;
+    const float broken[32] = {NAN};
+    ok(dirac_session_check_gradients(train, broken, 1, 1, 0, &worst)); /* never taken for equal */
+    assert_true(isnan(worst));
     dirac_session_destroy(infer), dirac_session_destroy(train), dirac_session_destroy(raw), dirac_session_destroy(pair);
     dirac_net_destroy(net), dirac_net_destroy(two);
 }

@@ -52,7 +52,7 @@ class Gap:
 def read_classes(path):
     classes = []
     for number, line in enumerate(path.read_text().splitlines(), 1):
-        if not line.strip() or line.startswith("#"):
+        if not line.strip() or line.lstrip().startswith("#"):
             continue
         if line.startswith("["):
             classes.append(Class(line.strip()[1:-1]))
