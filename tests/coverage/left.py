@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: MIT
 """What the tests do not reach, by class: left.py ROOT GCOVR.JSON CLASSES [--page PAGE]
 
-Reads gcovr's JSON and finds for each line of lib/ that is not reached, and for each branch that is never taken, its class
-in CLASSES (tests/coverage/classes.txt has the form). Prints the table of classes; fails where something has no class, or
-where a pattern of CLASSES matches nothing any more. --page writes the table into PAGE between its two marks.
+Reads gcovr's JSON and finds for each line of lib/ that is not reached, and for each branch that is never taken, its
+class in CLASSES (tests/coverage/classes.txt has the form). Prints the table of classes; fails where something has no
+class, or where a pattern of CLASSES matches nothing any more. --page writes the table into PAGE between its two marks.
 """
 import argparse
 import fnmatch
@@ -13,28 +13,7 @@ import pathlib
 import re
 import sys
 
-KINDS = ("line", "branch", "any")
 BEGIN, END = "<!-- coverage: the table of tests/coverage/left.py -->", "<!-- coverage: end -->"
-
-
-class Pattern:
-    """Which lines or branches: kind, file, function, a piece of the line's text (* for any)."""
-
-    def __init__(self, words, number):
-        kind, self.file, self.function, self.text = words
-        self.kind, self.optional = kind.rstrip("?"), kind.endswith("?")
-        self.number, self.used = number, 0
-        if self.kind not in KINDS:
-            raise ValueError(f"classes, line {number}: '{kind}' is none of {', '.join(KINDS)}, nor with '?'")
-
-    def matches(self, gap):
-        return (self.kind in ("any", gap.kind) and fnmatch.fnmatchcase(gap.file, self.file)
-                and fnmatch.fnmatchcase(gap.function, self.function) and (self.text == "*" or self.text in gap.text))
-
-
-class Class:
-    def __init__(self, name):
-        self.name, self.reason, self.patterns, self.lines, self.branches = name, "", [], 0, 0
 
 
 class Gap:
@@ -49,23 +28,42 @@ class Gap:
         return f"{self.file}:{self.number}: {self.function}: {what}: {self.text}"
 
 
+class Pattern:
+    """Which lines or branches: kind, file, function, a piece of the line's text (* for any)."""
+
+    def __init__(self, line, number):
+        kind, self.file, self.function, self.text = line.split(None, 3)
+        self.kind, self.optional = kind.rstrip("?"), kind.endswith("?")
+        self.number, self.used = number, False
+        if self.kind not in ("line", "branch", "any"):
+            raise ValueError(f"'{kind}' is none of line, branch and any, nor with '?'")
+
+    def matches(self, gap):
+        return (self.kind in ("any", gap.kind) and fnmatch.fnmatchcase(gap.file, self.file)
+                and fnmatch.fnmatchcase(gap.function, self.function) and (self.text == "*" or self.text in gap.text))
+
+
+class Class:
+    def __init__(self, name):
+        self.name, self.reason, self.patterns, self.lines, self.branches = name, "", [], 0, 0
+
+    def row(self):
+        return f"| {self.name} | {self.lines} | {self.branches} | {self.reason} |"
+
+
 def read_classes(path):
     classes = []
     for number, line in enumerate(path.read_text().splitlines(), 1):
-        if not line.strip() or line.lstrip().startswith("#"):
-            continue
-        if line.startswith("["):
-            classes.append(Class(line.strip()[1:-1]))
-        elif line[0].isspace():
-            words = line.split(None, 3)
-            if len(words) != 4 or not classes:
-                raise ValueError(f"classes, line {number}: no pattern: {line.strip()}")
-            classes[-1].patterns.append(Pattern(words, number))
-        else:
-            classes[-1].reason = (classes[-1].reason + " " + line.strip()).strip()
-    for one in classes:
-        if not one.reason or not one.patterns:
-            raise ValueError(f"class '{one.name}' has no reason or no pattern")
+        text = line.strip()
+        try:
+            if text.startswith("["):
+                classes.append(Class(text[1:-1]))
+            elif text and not text.startswith("#") and line[0].isspace():
+                classes[-1].patterns.append(Pattern(text, number))
+            elif text and not text.startswith("#"):
+                classes[-1].reason = f"{classes[-1].reason} {text}".lstrip()
+        except (IndexError, ValueError) as error:
+            raise SystemExit(f"{path}:{number}: {error}: {text}") from error
     return classes
 
 
@@ -74,49 +72,44 @@ def functions_of(lines):
     name, names = "", []
     for line in lines:
         head = re.match(r"(?:[A-Za-z_][\w \t]*[ \t*]+)?(\w+)(?:\((\w+)\))?\(", line)
-        if head and not line.rstrip().endswith(";"):
+        if head and not line.endswith(";"):
             name = head.group(2) or head.group(1)
         names.append(name)
     return names
 
 
 def gaps_of(root, entry):
-    """Of one file. A line compiled more than once counts once: reached where one of its copies is."""
+    """Of one file. A line that is compiled more than once counts once, with the branches of all copies."""
     source = (root / entry["file"]).read_text().splitlines()
     functions = functions_of(source)
     for line in entry["lines"]:
         number = line["line_number"]
         never = sum(branch["count"] == 0 for branch in line["branches"])
-        if line.get("gcovr/noncode") or (line["count"] > 0 and never == 0):
-            continue
-        kind = "line" if line["count"] == 0 else "branch"
-        yield Gap(entry["file"], number, functions[number - 1], source[number - 1].strip(), kind, never)
+        if not line.get("gcovr/noncode") and (line["count"] == 0 or never > 0):
+            kind = "line" if line["count"] == 0 else "branch"
+            yield Gap(entry["file"], number, functions[number - 1], source[number - 1].strip(), kind, never)
 
 
 def sort_in(gap, classes):
-    """Every pattern that matches is in use; the first one gives the class."""
-    found = None
-    for one in classes:
-        for pattern in one.patterns:
-            if pattern.matches(gap):
-                pattern.used += 1
-                found = found or one
-    if found:
-        found.lines += gap.kind == "line"
-        found.branches += gap.branches
-    return found
+    """The first pattern that matches gives the class; all that match are in use. False: there is none."""
+    fitting = [(one, pattern) for one in classes for pattern in one.patterns if pattern.matches(gap)]
+    for _, pattern in fitting:
+        pattern.used = True
+    for one, _ in fitting[:1]:
+        one.lines += gap.kind == "line"
+        one.branches += gap.branches
+    return bool(fitting)
 
 
 def table(classes):
-    rows = ["| class | lines | branches | why |", "|---|---|---|---|"]
-    rows += [f"| {one.name} | {one.lines} | {one.branches} | {one.reason} |" for one in classes]
-    rows.append(f"| all | {sum(one.lines for one in classes)} | {sum(one.branches for one in classes)} | |")
-    return "\n".join(rows)
+    lines, branches = sum(one.lines for one in classes), sum(one.branches for one in classes)
+    return "\n".join(["| class | lines | branches | why |", "|---|---|---|---|", *(one.row() for one in classes),
+                      f"| all | {lines} | {branches} | |"])
 
 
 def write_page(path, text):
     before, rest = path.read_text().split(BEGIN)
-    path.write_text(before + BEGIN + "\n" + text + "\n" + END + rest.split(END)[1])
+    path.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{rest.split(END)[1]}")
 
 
 def main():
@@ -134,7 +127,7 @@ def main():
     for gap in unknown:
         print(f"no class: {gap}")
     for pattern in stale:
-        print(f"stale: {options.classes.name}:{pattern.number}: nothing is left of {pattern.file} {pattern.function} "
+        print(f"stale: {options.classes}:{pattern.number}: nothing is left of {pattern.file} {pattern.function} "
               f"{pattern.text}")
     print(f"{len(unknown)} without a class, {len(stale)} stale patterns")
     if options.page and not unknown and not stale:
