@@ -642,6 +642,14 @@ static void test_epochs(void **state)
     ok(dirac_net_tensor_write(net, "linear.bias", broken, 3));
     refused(dirac_sgd_epoch(sgd, train, s.batches, NULL, NULL, &loss, NULL), DIRAC_ERR_NOT_FINITE);
     message_has("linear.bias");
+    dirac_net *map = new_net(); /* its output is no vector */
+    dirac_net_output(map, dirac_net_conv2d(map, dirac_net_input2d(map, 2, 4, 4), 3, 1));
+    ok(dirac_net_build(map));
+    dirac_session *mapping = open_session(map, DIRAC_INFER, 4);
+    refused(dirac_session_evaluate(mapping, s.batches, NULL, NULL, &loss, NULL), DIRAC_ERR_SHAPE);
+    message_has("vector of logits");
+    dirac_session_destroy(mapping);
+    dirac_net_destroy(map);
     close_stream(s), close_stream(large), close_stream(wide), close_stream(deep);
     dirac_sgd_destroy(sgd), dirac_sgd_destroy(sgd_of_two);
     dirac_session_destroy(raw), dirac_session_destroy(train), dirac_session_destroy(pair);
