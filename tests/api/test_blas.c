@@ -14,7 +14,7 @@
 
 #include <dirac/dirac.h>
 
-enum { BATCH = 32, IN = 1024, HIDDEN = 768, OUT = 5 }; /* 32 * 1024 * 768 > 2^24 */
+enum { BATCH = 32, IN = 768, HIDDEN = 1024, OUT = 5 }; /* 32 * 768 * 1024 > 2^24; more outputs than inputs */
 
 #define OK(call) assert_int_equal((call), DIRAC_OK)
 

@@ -427,6 +427,7 @@ static void test_outputs_and_inputs(void **state)
     assert_int_equal(dirac_node_input_count(c), 1);
     assert_ptr_equal(dirac_node_input(c, 0), b);
     assert_null(dirac_node_input(c, 1));
+    assert_null(dirac_node_input(c, -1));
     assert_string_equal(dirac_node_kind(c), "relu");
     int64_t dims[4];
     int32_t rank;
@@ -611,9 +612,42 @@ static void test_notes(void **state)
     ok(dirac_net_set_note(net, "classes", NULL));
     refused(dirac_net_set_note(net, "dirac.graph", "x"), DIRAC_ERR_ARGUMENT);
     refused(dirac_net_set_note(net, "", "x"), DIRAC_ERR_ARGUMENT);
+    refused(dirac_net_set_note(net, "format", "x"), DIRAC_ERR_ARGUMENT); /* of the files */
     refused(dirac_net_set_note(net, "mean", "\xff\xfe"), DIRAC_ERR_ARGUMENT); /* not UTF-8 */
     refused(dirac_net_set_note(net, "\xff", "x"), DIRAC_ERR_ARGUMENT);
     assert_null(dirac_net_note(net, "mean"));
+    ok(dirac_net_set_note(net, "first", "1"));
+    ok(dirac_net_set_note(net, "second", "2"));
+    ok(dirac_net_set_note(net, "third", "3"));
+    ok(dirac_net_set_note(net, "first", NULL)); /* the others stay, whichever place they have now */
+    ok(dirac_net_set_note(net, "third", "4"));
+    assert_null(dirac_net_note(net, "first"));
+    assert_string_equal(dirac_net_note(net, "second"), "2");
+    assert_string_equal(dirac_net_note(net, "third"), "4");
+    dirac_net_destroy(net);
+}
+
+/* Whole names are compared; '*' stands for any text, none too, however many there are. */
+static void test_patterns(void **state)
+{
+    (void)state;
+    static const char *const fitting[] = {"*", "**", "conv.weight", "conv.weight*", "conv.weight**", "*weight", "c*v.*t*"};
+    static const char *const others[] = {"conv", "conv.weight*x", "conv.weights", "*.", "weight*", "c**w", ""};
+    dirac_net *net = new_net();
+    dirac_net_output(net, dirac_net_conv2d(net, dirac_net_input2d(net, 3, 8, 8), 3, 3));
+    ok(dirac_net_build(net));
+    for (size_t i = 0; i < sizeof fitting / sizeof fitting[0]; i++)
+        ok(dirac_net_set_trainable(net, fitting[i], 0));
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+        refused(dirac_net_set_trainable(net, others[i], 0), DIRAC_ERR_NOT_FOUND);
+        message_has("like \"conv.weight\"");
+    }
+    dirac_net_destroy(net);
+    net = new_net(); /* without parameters */
+    dirac_net_output(net, dirac_net_relu(net, dirac_net_input(net, 3)));
+    ok(dirac_net_build(net));
+    refused(dirac_net_set_trainable(net, "*", 0), DIRAC_ERR_NOT_FOUND);
+    message_has("no parameter matches");
     dirac_net_destroy(net);
 }
 
@@ -637,6 +671,7 @@ int main(void)
         cmocka_unit_test(test_after_build),
         cmocka_unit_test(test_tensors),
         cmocka_unit_test(test_notes),
+        cmocka_unit_test(test_patterns),
         cmocka_unit_test(test_multiply_adds_beyond_counting),
     };
     return cmocka_run_group_tests(tests, make_context, drop_context);

@@ -433,6 +433,16 @@ static void test_other_handles(void **state)
     message_has("second");
     refused(dirac_checkpoint_add_net(w.checkpoint, "second", w.net), DIRAC_ERR_ARGUMENT);
     refused(dirac_checkpoint_add_net(w.checkpoint, "no dots.", second), DIRAC_ERR_ARGUMENT);
+    dirac_net *third = make_net(w.context, 1, 8);
+    char name[66];
+    memset(name, 'n', sizeof name);
+    name[65] = '\0';
+    refused(dirac_checkpoint_add_net(w.checkpoint, "second", third), DIRAC_ERR_ARGUMENT); /* taken */
+    message_has("\"second\" was added already");
+    refused(dirac_checkpoint_add_net(w.checkpoint, name, third), DIRAC_ERR_ARGUMENT);
+    message_has("1 to 64 letters");
+    ok(dirac_checkpoint_add_net(w.checkpoint, name + 1, third));
+    dirac_net_destroy(third);
     dirac_net_destroy(second);
     drop_floats(&before);
     close_world(&w);
@@ -474,6 +484,42 @@ static void test_net_alone(void **state)
     close_world(&w);
 }
 
+/* A net without running statistics: its session has none that wait. */
+static void test_without_state(void **state)
+{
+    (void)state;
+    dirac_context *own;
+    dirac_net *net;
+    dirac_checkpoint *checkpoint;
+    floats saved = {NULL, 0}, loaded = {NULL, 0};
+    const float x[3] = {1, -2, 3};
+    const int32_t label = 1;
+    void *bytes;
+    size_t size;
+    ok(dirac_context_create(&own));
+    ok(dirac_net_create(&net, own));
+    dirac_net_output(net, dirac_net_linear(net, dirac_net_input(net, 3), 2));
+    ok(dirac_net_build(net));
+    dirac_session *session = open_session(net, DIRAC_TRAIN, 1);
+    ok(dirac_session_forward(session, x, 1));
+    ok(dirac_session_cross_entropy(session, &label, NULL));
+    ok(dirac_session_backward(session));
+    append_gradients(&saved, session);
+    ok(dirac_checkpoint_create(&checkpoint, own));
+    ok(dirac_checkpoint_add_session(checkpoint, "main", session));
+    ok(dirac_checkpoint_save_memory(checkpoint, &bytes, &size));
+    ok(dirac_session_clear_gradients(session));
+    ok(dirac_checkpoint_load_memory(checkpoint, bytes, size));
+    append_gradients(&loaded, session);
+    same_bits("gradients", saved, loaded);
+    drop_floats(&saved), drop_floats(&loaded);
+    dirac_buffer_free(own, bytes, size);
+    dirac_checkpoint_destroy(checkpoint);
+    dirac_session_destroy(session);
+    dirac_net_destroy(net);
+    dirac_context_destroy(own);
+}
+
 static void test_not_ready(void **state)
 {
     (void)state;
@@ -499,7 +545,8 @@ int main(void)
         cmocka_unit_test(test_resume),        cmocka_unit_test(test_sessions_matter),
         cmocka_unit_test(test_cosine_settings), cmocka_unit_test(test_blobs),
         cmocka_unit_test(test_damage),        cmocka_unit_test(test_other_handles),
-        cmocka_unit_test(test_net_alone),     cmocka_unit_test(test_not_ready),
+        cmocka_unit_test(test_net_alone),     cmocka_unit_test(test_without_state),
+        cmocka_unit_test(test_not_ready),
     };
     return cmocka_run_group_tests(tests, make_path, drop_path);
 }

@@ -229,7 +229,7 @@ typedef struct answers {
 
 static int32_t setup(void *user, dirac_layer *layer)
 {
-    int64_t dims[4] = {0, 0, 0, 0}, none[1] = {0};
+    int64_t dims[4] = {0, 0, 0, 0}, none[1] = {0}, huge[1] = {((int64_t)1 << 30) + 1};
     int32_t rank = 0;
     answers *a = user;
     a->wrong += dirac_layer_input_shape(layer, 1, dims, &rank) != DIRAC_ERR_ARGUMENT;
@@ -240,10 +240,12 @@ static int32_t setup(void *user, dirac_layer *layer)
     a->wrong += dirac_layer_set_output_shape(layer, dims, 0) != DIRAC_ERR_ARGUMENT;
     a->wrong += dirac_layer_set_output_shape(layer, dims, 5) != DIRAC_ERR_ARGUMENT;
     a->wrong += dirac_layer_set_output_shape(layer, none, 1) != DIRAC_ERR_ARGUMENT;
+    a->wrong += dirac_layer_set_output_shape(layer, huge, 1) != DIRAC_ERR_ARGUMENT;
     a->wrong += dirac_layer_add_parameter(layer, NULL, dims, 1, 0, DIRAC_INIT_ZEROS, 0, 0) != DIRAC_ERR_ARGUMENT;
     a->wrong += dirac_layer_add_parameter(layer, "p", dims, 1, 0, 9, 0, 0) != DIRAC_ERR_ARGUMENT;
     a->wrong += dirac_layer_add_state(layer, "", dims, 1, 0) != DIRAC_ERR_ARGUMENT;
     a->wrong += dirac_layer_keep(layer, -1, 0) != DIRAC_ERR_ARGUMENT;
+    a->wrong += dirac_layer_keep(layer, 0, -1) != DIRAC_ERR_ARGUMENT;
     a->wrong += dirac_layer_add_parameter(layer, "p", dims, 1, 1, DIRAC_INIT_CONSTANT, 2, 0) != DIRAC_OK;
     a->wrong += dirac_layer_add_state(layer, "count", (const int64_t[1]){1}, 1, 0) != DIRAC_OK;
     a->wrong += dirac_layer_parameter(layer, "p") != NULL; /* nothing to read yet */
@@ -413,12 +415,17 @@ static void test_kinds(void **state)
     (void)state;
     answers a = {0};
     dirac_layer_kind *kind = make_kind(&a, 0), *other = NULL;
-    const char *const illegal[] = {"", "9a", "a b", "a.b", "conv", "\xc3\xa9"};
+    char longest[65];
+    memset(longest, 'Z', sizeof longest);
+    longest[64] = '\0';
+    const char *const illegal[] = {"", "9a", "_a", "{", "a b", "a.b", "conv", "\xc3\xa9", longest};
     for (size_t i = 0; i < sizeof illegal / sizeof illegal[0]; i++)
         refused(dirac_layer_kind_create(&other, context, illegal[i], 1), DIRAC_ERR_ARGUMENT);
     refused(dirac_layer_kind_create(&other, context, "a", -1), DIRAC_ERR_ARGUMENT);
     refused(dirac_layer_kind_create(&other, context, "a", 65), DIRAC_ERR_ARGUMENT);
     assert_null(other);
+    ok(dirac_layer_kind_create(&other, context, longest + 1, 1)); /* 63 letters, and capital ones */
+    dirac_layer_kind_destroy(other);
     refused(dirac_layer_kind_set_user(kind, NULL, NULL), DIRAC_ERR_STATE);
     refused(dirac_layer_kind_add_float(kind, "a", 0, 1, 0), DIRAC_ERR_STATE);
     refused(dirac_layer_kind_add_int(kind, "a", 0, 1, 0), DIRAC_ERR_STATE);

@@ -156,6 +156,11 @@ static void test_uniform(void **state)
     for (size_t i = 0; i < x.count; i++)
         assert_true(x.at[i] == 1);
     drop_floats(&x);
+    m.b = 1; /* no interval at all */
+    x = weight_of(&m);
+    for (size_t i = 0; i < x.count; i++)
+        assert_true(x.at[i] == 1);
+    drop_floats(&x);
 }
 
 /* Rows (or, of a tall matrix, columns) have length gain and are at right angles. Rounding the entries q to float leaves

@@ -11,7 +11,7 @@
 
 #include <dirac/dirac.h>
 
-enum { FEW = 4000, MANY = 8 * FEW, TRIES = 4 };
+enum { FEW = 4000, MANY = 8 * FEW, MOST = 65536, TRIES = 4 };
 
 #define OK(call) assert_int_equal(call, DIRAC_OK)
 
@@ -114,6 +114,29 @@ static void first_free_names(void **state)
     OK(dirac_node_set_name(second, "relu007")); /* not a number that is given */
     check_next(net, x, "relu5");
     check_next(net, x, "relu7");
+    OK(dirac_node_set_name(second, "relu123456789")); /* greater than any number that is given */
+    OK(dirac_node_set_name(second, "relu-1"));
+    OK(dirac_node_set_name(second, "1")); /* a number without a stem */
+    OK(dirac_node_set_name(second, "2"));
+    check_next(net, x, "relu8");
+    dirac_net_destroy(net);
+    dirac_context_destroy(context);
+}
+
+static void most_nodes(void **state)
+{
+    dirac_context *context;
+    dirac_net *net;
+    (void)state;
+    OK(dirac_context_create(&context));
+    OK(dirac_net_create(&net, context));
+    dirac_node *x = dirac_net_input(net, 1);
+    for (int i = 1; i < MOST; i++)
+        x = dirac_net_relu(net, x);
+    assert_non_null(x);
+    assert_null(dirac_net_relu(net, x));
+    assert_int_equal(dirac_net_build(net), DIRAC_ERR_LIMIT);
+    assert_string_equal(dirac_error_message(), "a net has at most 65536 nodes");
     dirac_net_destroy(net);
     dirac_context_destroy(context);
 }
@@ -123,6 +146,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(proportional),
         cmocka_unit_test(first_free_names),
+        cmocka_unit_test(most_nodes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -353,6 +353,7 @@ static void test_order_of_calls(void **state)
     ok(dirac_session_forward(s, x.at, N)); /* forgets the loss of the forward before */
     refused(dirac_session_backward(s), DIRAC_ERR_STATE);
     refused(dirac_session_set_output_gradient(s, 1, y.at, N * CLASSES), DIRAC_ERR_ARGUMENT);
+    refused(dirac_session_set_output_gradient(s, -1, y.at, N * CLASSES), DIRAC_ERR_ARGUMENT);
     refused(dirac_session_set_output_gradient(s, 0, y.at, N * CLASSES - 1), DIRAC_ERR_SHAPE);
     ok(dirac_session_cross_entropy(s, labels, NULL));
     ok(dirac_net_tensor_write(net, "head0.bias", y.at, CLASSES));
@@ -492,6 +493,7 @@ static void test_input_gradients_of_images(void **state)
     without = open_session(net, DIRAC_TRAIN, N);
     floats x = random_numbers(2 * 60, 1, -1, 1), y = random_numbers(2 * 60, 2, -1, 1);
     const float *inputs[2] = {x.at, y.at};
+    refused(dirac_session_input_gradient(s, 0, &dx, &count), DIRAC_ERR_STATE); /* no forward */
     ok(dirac_session_forward_inputs(s, inputs, 2, 2));
     ok(dirac_session_set_output_gradient(s, 0, y.at, 120));
     refused(dirac_session_input_gradient(s, 0, &dx, &count), DIRAC_ERR_STATE); /* not yet */

@@ -209,6 +209,7 @@ static void test_paths(void **state)
     refused(dirac_net_load(&loaded, context, folder), DIRAC_ERR_IO);
     refused(dirac_net_load_weights(net, "/nowhere/net.safetensors", DIRAC_LOAD_STRICT), DIRAC_ERR_IO);
     refused(dirac_net_save_as(net, path, 3), DIRAC_ERR_ARGUMENT);
+    refused(dirac_net_save_as(net, path, -1), DIRAC_ERR_ARGUMENT);
     refused(dirac_net_save_as(net, path, DIRAC_NAMES_PUBLISHED), DIRAC_ERR_ARGUMENT);
     message_has("body.one.");
     dirac_net_destroy(net);

@@ -68,6 +68,11 @@ static void test_building(void **state)
     assert_null(dirac_net_concat(net, &x, 0)); /* a layer reads at least one value */
     build_refused(net, DIRAC_ERR_ARGUMENT, "concat", "0");
 
+    net = new_net();
+    x = dirac_net_input2d(net, 2, 4, 4);
+    assert_null(dirac_net_concat(net, &x, -1));
+    build_refused(net, DIRAC_ERR_ARGUMENT, "concat", "-1");
+
     dirac_node *many[65];
     net = new_net();
     x = dirac_net_input2d(net, 2, 4, 4);
@@ -120,6 +125,11 @@ static void test_initializers(void **state)
     dirac_node *x = dirac_net_conv2d(net, dirac_net_input2d(net, 2, 4, 4), 3, 3);
     refused(dirac_node_set_initializer(x, NULL, DIRAC_INIT_ZEROS, 0, 0), DIRAC_ERR_ARGUMENT);
     build_refused(net, DIRAC_ERR_ARGUMENT, "conv", "NULL");
+
+    net = new_net();
+    x = dirac_net_conv2d(net, dirac_net_input2d(net, 2, 4, 4), 3, 3);
+    refused(dirac_node_set_initializer(x, "weight", -1, 0, 0), DIRAC_ERR_ARGUMENT);
+    build_refused(net, DIRAC_ERR_ARGUMENT, "conv.weight", "initialiser -1");
 
     net = new_net(); /* a layer has at most 8 parameters */
     x = dirac_net_conv2d(net, dirac_net_input2d(net, 2, 4, 4), 3, 3);
@@ -443,11 +453,28 @@ static void test_looking_at_sessions(void **state)
     dirac_net_destroy(net), dirac_net_destroy(other);
 }
 
+/* States have no gradients. */
+static void test_gradient_of_a_state(void **state)
+{
+    (void)state;
+    dirac_net *net = new_net();
+    dirac_net_output(net, dirac_net_batch_norm(net, dirac_net_input(net, 3)));
+    ok(dirac_net_build(net));
+    dirac_session *s = open_session(net, DIRAC_TRAIN, 1);
+    float values[3];
+    ok(dirac_session_gradient_read(s, "batch_norm.weight", values, 3));
+    refused(dirac_session_gradient_read(s, "batch_norm.running_mean", values, 3), DIRAC_ERR_NOT_FOUND);
+    message_has("batch_norm.running_mean");
+    dirac_session_destroy(s);
+    dirac_net_destroy(net);
+}
+
 /* One net a difference to the net that `variant` 0 gives. */
 static dirac_net *variant_net(int variant)
 {
     dirac_net *net = new_net();
-    dirac_node *x = dirac_net_input2d(net, 2, 4, 4), *other = variant == 6 ? dirac_net_input2d(net, 2, 4, 4) : NULL;
+    const int64_t size = variant == 8 ? 5 : 4;
+    dirac_node *x = dirac_net_input2d(net, 2, size, size), *other = variant == 6 ? dirac_net_input2d(net, 2, 4, 4) : NULL;
     dirac_node *conv = dirac_net_conv2d(net, x, variant == 1 ? 4 : 3, 3);
     if (variant == 2)
         ok(dirac_node_set_name(conv, "else"));
@@ -472,7 +499,7 @@ static void test_other_nets_for_sessions(void **state)
     dirac_net *net = variant_net(0), *same = variant_net(0);
     dirac_session *s = open_session(net, DIRAC_INFER, 1);
     const float image[32] = {1};
-    for (int variant = 1; variant <= 7; variant++) {
+    for (int variant = 1; variant <= 8; variant++) {
         dirac_net *other = variant_net(variant);
         refused(dirac_session_set_net(s, other), DIRAC_ERR_SHAPE);
         message_has("graphs");
@@ -520,6 +547,10 @@ static void test_comparing(void **state)
     assert_true(difference == -1);
     ok(dirac_net_compare(net, folded, image, 2, NULL, NULL, &difference));
     assert_true(difference >= 0 && difference < 1e-4);
+    const float broken[32] = {NAN};
+    ok(dirac_net_compare(net, folded, broken, 1, NULL, NULL, &difference)); /* never taken for equal */
+    assert_true(isnan(difference));
+    ok(dirac_net_compare(net, folded, image, 2, NULL, NULL, NULL));
     dirac_net_destroy(net), dirac_net_destroy(wide), dirac_net_destroy(folded), dirac_net_destroy(large);
     dirac_net_destroy(two), dirac_net_destroy(open), dirac_net_destroy(outputs);
 }
@@ -543,6 +574,10 @@ static void test_checking_gradients(void **state)
     for (int i = 0; i < 3; i++)
         refused(dirac_session_check_gradients(train, image, 1, 1, steps[i], NULL), DIRAC_ERR_ARGUMENT);
     ok(dirac_session_check_gradients(train, image, 2, 1, 0, NULL));
+    double worst = 0;
+    const float broken[32] = {NAN};
+    ok(dirac_session_check_gradients(train, broken, 1, 1, 0, &worst)); /* never taken for equal */
+    assert_true(isnan(worst));
     dirac_session_destroy(infer), dirac_session_destroy(train), dirac_session_destroy(raw), dirac_session_destroy(pair);
     dirac_net_destroy(net), dirac_net_destroy(two);
 }
@@ -603,6 +638,18 @@ static void test_epochs(void **state)
     double loss = -1;
     ok(dirac_sgd_epoch(sgd, train, s.batches, NULL, NULL, &loss, NULL));
     assert_true(loss > 0);
+    const float broken[3] = {NAN, 0, 0};
+    ok(dirac_net_tensor_write(net, "linear.bias", broken, 3));
+    refused(dirac_sgd_epoch(sgd, train, s.batches, NULL, NULL, &loss, NULL), DIRAC_ERR_NOT_FINITE);
+    message_has("linear.bias");
+    dirac_net *map = new_net(); /* its output is no vector */
+    dirac_net_output(map, dirac_net_conv2d(map, dirac_net_input2d(map, 2, 4, 4), 3, 1));
+    ok(dirac_net_build(map));
+    dirac_session *mapping = open_session(map, DIRAC_INFER, 4);
+    refused(dirac_session_evaluate(mapping, s.batches, NULL, NULL, &loss, NULL), DIRAC_ERR_SHAPE);
+    message_has("vector of logits");
+    dirac_session_destroy(mapping);
+    dirac_net_destroy(map);
     close_stream(s), close_stream(large), close_stream(wide), close_stream(deep);
     dirac_sgd_destroy(sgd), dirac_sgd_destroy(sgd_of_two);
     dirac_session_destroy(raw), dirac_session_destroy(train), dirac_session_destroy(pair);
@@ -640,6 +687,7 @@ int main(void)
         with_context(test_callbacks),
         with_context(test_attributes_of_kinds),
         with_context(test_looking_at_sessions),
+        with_context(test_gradient_of_a_state),
         with_context(test_other_nets_for_sessions),
         with_context(test_comparing),
         with_context(test_checking_gradients),

@@ -134,6 +134,9 @@ static void test_parameter(void **state)
         fill(t.net, name, NAN);
         assert_false(isfinite(take_batch(t.session, t.images.at)));
         step_refused(&t, quoted);
+        fill(t.net, i < LAYERS - 1 ? "fc.weight" : "conv0.weight", NAN);
+        assert_false(isfinite(take_batch(t.session, t.images.at))); /* the first is reported, until gradients are cleared */
+        step_refused(&t, quoted);
         end(&t);
     }
 }
@@ -280,6 +283,9 @@ static void test_sessions_added(void **state)
     take_batch(t.session, t.images.at);
     take_batch(other, bad.at);
     ok(dirac_session_add_gradients(t.session, other));
+    step_refused(&t, "because input \"images\" is not, in image 0");
+    take_batch(other, t.images.at);
+    ok(dirac_session_add_gradients(t.session, other)); /* what was wrong first stays */
     step_refused(&t, "because input \"images\" is not, in image 0");
     dirac_session_destroy(other);
     drop_floats(&bad);

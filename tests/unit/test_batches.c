@@ -39,6 +39,37 @@ static void test_plain_order(void **state)
     }
 }
 
+/* Volumes of (channels, depth, height, width) are mirrored like images: each row by itself. */
+static void test_volumes(void **state)
+{
+    (void)state;
+    const int64_t dims[4] = {2, 3, 2, 3};
+    const int32_t label = 0;
+    float values[36];
+    int mirrored = 0;
+    dirac_dataset *set;
+    for (int i = 0; i < 36; i++)
+        values[i] = (float)(i * i);
+    assert_status(dirac_dataset_create_floats(&set, context, dims, 4), DIRAC_OK);
+    assert_status(dirac_dataset_add_floats(set, values, &label, 1), DIRAC_OK);
+    dirac_batches *batches = make_batches(set, 1, 0, 0);
+    assert_status(dirac_batches_set_flip(batches, 1), DIRAC_OK);
+    for (int epoch = 0; epoch < 64; epoch++) {
+        const float *got;
+        const int32_t *labels;
+        int64_t n;
+        assert_status(dirac_batches_next(batches, &got, &labels, &n), DIRAC_OK);
+        const int flip = got[0] == values[2];
+        for (int i = 0; i < 36; i++)
+            assert_true(got[i] == values[flip ? i / 3 * 3 + 2 - i % 3 : i]);
+        mirrored += flip;
+        assert_int_equal(next_n(batches), 0);
+    }
+    assert_true(mirrored > 0 && mirrored < 64);
+    dirac_batches_destroy(batches);
+    dirac_dataset_destroy(set);
+}
+
 static void test_drop_last(void **state)
 {
     (void)state;
@@ -344,6 +375,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_plain_order),
+        cmocka_unit_test(test_volumes),
         cmocka_unit_test(test_drop_last),
         cmocka_unit_test(test_drop_everything),
         cmocka_unit_test(test_order_is_a_permutation),

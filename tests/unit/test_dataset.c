@@ -86,6 +86,9 @@ static void test_floats_of_each_rank(void **state)
         assert_status(dirac_dataset_read(set, 1, read, length + 1), DIRAC_ERR_SHAPE);
         assert_status(dirac_dataset_read(set, 2, read, length), DIRAC_ERR_ARGUMENT);
         assert_status(dirac_dataset_read(set, -1, read, length), DIRAC_ERR_ARGUMENT);
+        assert_int_equal(dirac_dataset_label(set, 1), 1);
+        assert_int_equal(dirac_dataset_label(set, 2), -1);
+        assert_int_equal(dirac_dataset_label(set, -1), -1);
         dirac_dataset_destroy(set);
     }
 }
