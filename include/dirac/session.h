@@ -189,8 +189,8 @@ DIRAC_API int32_t dirac_session_count_correct(const dirac_session *session, cons
  * stream stays behind the batch at hand, and a later call goes on there. @param user passed to it.
  * @param loss, accuracy receive the mean loss and the share of right answers (0 to 1) over the images of this call; may
  * be NULL. Both are written on failure too.
- * Errors: those of the calls it makes; SHAPE (samples and input differ), ARGUMENT (batches larger than the session's),
- * CANCELLED.
+ * Errors: those of the calls it makes; SHAPE (samples and input differ, output 0 is no vector), ARGUMENT (batches larger
+ * than the session's), CANCELLED.
  * Threads: caller from the first batch to the last, reader for each batch; one for the stream. Since 0.1.
  */
 DIRAC_API int32_t dirac_session_evaluate(dirac_session *session, dirac_batches *batches, dirac_progress_fn progress,

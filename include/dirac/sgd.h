@@ -122,8 +122,8 @@ DIRAC_API int32_t dirac_sgd_step(dirac_sgd *sgd, dirac_session *session);
  * batch at hand is complete, the stream stays behind it, and a later call goes on there. @param user passed to it.
  * @param loss, accuracy receive the mean loss and the share of right answers (0 to 1) over the images of this call, as
  * they were before each step; may be NULL. Both are written on failure too.
- * Errors: those of the calls it makes; SHAPE (samples and input differ), ARGUMENT (batches larger than the session's),
- * CANCELLED.
+ * Errors: those of the calls it makes; SHAPE (samples and input differ, output 0 is no vector), ARGUMENT (batches larger
+ * than the session's), CANCELLED.
  * Threads: one (of the stream too), and caller of the session from the first batch to the last, reader and writer of the
  * net for each batch. Since 0.1.
  */

@@ -76,10 +76,8 @@ int32_t dirac_session_set_class_weights(dirac_session *session, const float *wei
     return leave(session, set_class_weights(session, weights, classes));
 }
 
-/* The logits of output 0 as a loss to be computed. */
-static int32_t open_loss(const dirac_session *s, const char *function, dirac__loss *loss)
+int32_t dirac__session_check_logits(const dirac_session *s, const char *function)
 {
-    CHECK(dirac__check_forwarded(s, function));
     const dirac__step *step = &s->plan.steps[s->net->outputs[0]->id];
     char shape[64];
     if (dirac__shape_positions(&step->out) != 1)
@@ -88,6 +86,15 @@ static int32_t open_loss(const dirac_session *s, const char *function, dirac__lo
     if (s->class_weights != NULL && s->n_class_weights != step->out.c)
         return dirac__fail(DIRAC_ERR_SHAPE, "%s: there are %lld class weights for %lld classes", function,
                            (long long)s->n_class_weights, (long long)step->out.c);
+    return DIRAC_OK;
+}
+
+/* The logits of output 0 as a loss to be computed. */
+static int32_t open_loss(const dirac_session *s, const char *function, dirac__loss *loss)
+{
+    CHECK(dirac__check_forwarded(s, function));
+    CHECK(dirac__session_check_logits(s, function));
+    const dirac__step *step = &s->plan.steps[s->net->outputs[0]->id];
     *loss = (dirac__loss){.logits = dirac__public_value(s, step), .n = s->n, .classes = step->out.c,
                           .smoothing = s->smoothing, .weights = s->class_weights};
     return DIRAC_OK;

@@ -30,6 +30,7 @@ static int32_t check_handles(const dirac_sgd *sgd, const dirac_session *session)
 {
     if (!session->prepared)
         return dirac__fail(DIRAC_ERR_STATE, "the session is not prepared; call dirac_session_prepare() first");
+    CHECK(dirac__session_check_logits(session, "an epoch"));
     return sgd == NULL ? DIRAC_OK : dirac__sgd_check(sgd, session);
 }
 

@@ -176,7 +176,7 @@ static int32_t check_array(checker *c, const char *name, float *values, const fl
         CHECK(status);
         const double numeric = (above - below) / width, analytic = gradient[at];
         const double size = fmax(fmax(fabs(numeric), fabs(analytic)), scale);
-        const double error = size > 0 ? fabs(numeric - analytic) / size : 0;
+        const double apart = fabs(numeric - analytic), error = apart == 0 ? 0 : apart / size; /* NaN stays */
         *worst = error > *worst || isnan(error) ? error : *worst;
     }
     return DIRAC_OK;

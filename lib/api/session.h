@@ -7,6 +7,8 @@
 
 /* The session is there and has done a forward. */
 int32_t dirac__check_forwarded(const dirac_session *session, const char *function);
+/* Output 0 of the prepared session is a vector, of as many logits as there are class weights. */
+int32_t dirac__session_check_logits(const dirac_session *session, const char *function);
 
 /* Public calls for a caller that has the session. */
 int32_t dirac__session_forward(dirac_session *session, const float *const *inputs, int32_t count, int64_t n);
