@@ -296,8 +296,10 @@ static int32_t load_net(dirac_net **out, dirac_context *context, const char *pat
     dirac_net *net = NULL;
     CHECK(open_file(&file, context, path, data, size));
     const char *graph = dirac__safetensors_text(file, "dirac.graph");
-    int32_t status = graph == NULL ? no_graph(file) : DIRAC_OK;
-    if (status == DIRAC_OK) {
+    int32_t status;
+    if (graph == NULL) {
+        status = no_graph(file);
+    } else {
         status = dirac__graph_read(&net, context, dirac__safetensors_memory(file), graph, strlen(graph),
                                    dirac__context_load_limit(context));
         if (status != DIRAC_OK)
