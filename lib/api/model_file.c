@@ -290,25 +290,26 @@ static int32_t no_graph(const dirac__safetensors *file)
                        dirac__safetensors_name(file));
 }
 
+/* On failure too the net, if there is one, is the caller's. */
+static int32_t read_net(dirac_net **net, dirac_context *context, const dirac__safetensors *file, const char *graph)
+{
+    int32_t status = dirac__graph_read(net, context, dirac__safetensors_memory(file), graph, strlen(graph),
+                                       dirac__context_load_limit(context));
+    if (status != DIRAC_OK) {
+        dirac__fail_in(status, dirac__safetensors_name(file));
+        return status;
+    }
+    CHECK(load_tensors(*net, file, DIRAC_LOAD_STRICT));
+    return take_notes(*net, file);
+}
+
 static int32_t load_net(dirac_net **out, dirac_context *context, const char *path, const void *data, size_t size)
 {
     dirac__safetensors *file = NULL;
     dirac_net *net = NULL;
     CHECK(open_file(&file, context, path, data, size));
     const char *graph = dirac__safetensors_text(file, "dirac.graph");
-    int32_t status;
-    if (graph == NULL) {
-        status = no_graph(file);
-    } else {
-        status = dirac__graph_read(&net, context, dirac__safetensors_memory(file), graph, strlen(graph),
-                                   dirac__context_load_limit(context));
-        if (status != DIRAC_OK)
-            dirac__fail_in(status, dirac__safetensors_name(file));
-    }
-    if (status == DIRAC_OK)
-        status = load_tensors(net, file, DIRAC_LOAD_STRICT);
-    if (status == DIRAC_OK)
-        status = take_notes(net, file);
+    int32_t status = graph == NULL ? no_graph(file) : read_net(&net, context, file, graph);
     status = dirac__safetensors_judge(file, status);
     if (net != NULL)
         net->memory = &context->memory; /* that of the file goes with it */
