@@ -128,7 +128,8 @@ list_tests() {
         grep -vx -e symbols -e archive -e description -e headers -e abi -e hooks -e thread_rules_listed
 }
 
-# ThreadSanitizer. THREADS_FORM=long: over all that trains no large net, not only over what starts threads.
+# ThreadSanitizer. THREADS_FORM=long: over all that trains no large net, not only over what starts threads. On the scalar
+# kernels: lanes are handed their work by the same lines whatever the instruction set.
 suite_threads() {
     need $packages
     say "threads"
@@ -196,7 +197,8 @@ suite_mutants() {
 compile_with() {
     say "$1 -O$2, link-time optimisation $3"
     name=$1-O$2-lto-$3
-    only=units CC=$1 CC_LD=$([ "$1" = gcc ] || echo lld) build "$name" --werror -Doptimization="$2" -Db_lto="$3" -Dexamples=disabled
+    only=units CC=$1 CC_LD=$([ "$1" = gcc ] || echo lld) build "$name" --werror -Doptimization="$2" \
+        -Db_lto="$3" -Dexamples=disabled
     run_tests "$name" -t 10 --suite unit
 }
 
@@ -276,7 +278,8 @@ fuzz_target() {
 suite_fuzz() {
     need $packages clang libclang-rt-dev llvm
     say "fuzzers"
-    only=fuzzers CC=clang build fuzz -Dfuzz=true -Dexamples=disabled -Dkernels=scalar -Ddebug=true -Doptimization=1 -Db_ndebug=false \
+    only=fuzzers CC=clang build fuzz -Dfuzz=true -Dexamples=disabled -Dkernels=scalar -Ddebug=true -Doptimization=1 \
+        -Db_ndebug=false \
         -Db_sanitize=address,undefined -Db_lundef=false \
         '-Dc_args=-fno-sanitize-recover=all -Wno-pass-failed'
     export UBSAN_OPTIONS=print_stacktrace=1

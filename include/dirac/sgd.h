@@ -55,7 +55,8 @@ DIRAC_API int32_t dirac_sgd_set_nesterov(dirac_sgd *sgd, int32_t nesterov);
 DIRAC_API int32_t dirac_sgd_set_weight_decay(dirac_sgd *sgd, float decay);
 /**
  * Weight decay of the parameters whose names match, in place of the rule that only tensors of more than one dimension
- * decay; later calls win. The weights of batch norms too are called "weight": "*.weight" makes them decay, which the rule does not.
+ * decay; later calls win. The weights of batch norms too are called "weight": "*.weight" makes them decay, which the rule
+ * does not.
  * @param pattern a name, or a name with '*' for any text. @param decay finite, >= 0.
  * Errors: ARGUMENT, NOT_FOUND (nothing matches). Threads: one. Since 0.1.
  */

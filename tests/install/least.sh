@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # A machine with nothing optional on it, as pkg-config shows it: the library can be configured there, without tests
-# where CMocka is missing; a feature that is asked for, and what the library cannot do without, are errors that name
-# what is missing. Usage: least.sh SOURCE BUILDS
+# where CMocka is missing; a feature that is asked for, and what the library cannot do without (the scalar kernels too),
+# are errors that name what is missing. Usage: least.sh SOURCE BUILDS
 set -eu
 source=$1
 work=$2/least

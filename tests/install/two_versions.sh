@@ -24,7 +24,8 @@ library() {
     again=$([ ! -d build ] || echo --reconfigure)
     # shellcheck disable=SC2086
     meson setup $again build source -Dtests=disabled -Dexamples=disabled -Dblas=disabled -Ddefault_library=shared \
-        -Ddocs=disabled -Dkernels=scalar -Doptimization=0 >"$1.log" 2>&1 && ninja -C build >>"$1.log" 2>&1 || { cat "$1.log"; exit 1; }
+        -Ddocs=disabled -Dkernels=scalar -Doptimization=0 >"$1.log" 2>&1 &&
+        ninja -C build >>"$1.log" 2>&1 || { cat "$1.log"; exit 1; }
     find build/lib -maxdepth 1 ! -type d -name 'libdirac.so*' -exec cp -P {} "$1/" \;
     cp -r source/include "$1/"
 }
