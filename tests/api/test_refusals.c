@@ -25,25 +25,6 @@ static dirac_net *new_net(void)
     return net;
 }
 
-/* Sums of images of 2 channels and `size` x `size`, by `outputs` classes. */
-static dirac_net *small_net(int64_t size, int64_t outputs)
-{
-    dirac_net *net = new_net();
-    dirac_node *x = dirac_net_conv2d(net, dirac_net_input2d(net, 2, size, size), 3, 1);
-    dirac_net_output(net, dirac_net_linear(net, dirac_net_global_average_pool(net, dirac_net_relu(net, x)), outputs));
-    ok(dirac_net_build(net));
-    return net;
-}
-
-static dirac_net *two_inputs(void)
-{
-    dirac_net *net = new_net();
-    dirac_node *a = dirac_net_input2d(net, 2, 4, 4), *b = dirac_net_input2d(net, 2, 4, 4);
-    dirac_net_output(net, dirac_net_linear(net, dirac_net_global_average_pool(net, dirac_net_add(net, a, b)), 3));
-    ok(dirac_net_build(net));
-    return net;
-}
-
 /* ---- building ---- */
 
 /* build reports the first mistake of the chain; `net` goes. */
@@ -91,12 +72,12 @@ static void test_building(void **state)
     assert_null(dirac_net_conv1d(net, y, 0, 3));
     build_refused(net, DIRAC_ERR_ARGUMENT, "channels", "0");
 
-    net = small_net(4, 3);
+    net = net_of_images(context, 4, 3);
     refused(dirac_net_push_scope(net, "late"), DIRAC_ERR_STATE);
     message_has("built");
     dirac_net_destroy(net);
 
-    net = small_net(4, 3);
+    net = net_of_images(context, 4, 3);
     assert_null(dirac_net_output(net, dirac_net_find(net, "relu")));
     message_has("built: no output");
     dirac_net_destroy(net);
@@ -419,7 +400,7 @@ static void test_attributes_of_kinds(void **state)
 static void test_looking_at_sessions(void **state)
 {
     (void)state;
-    dirac_net *net = small_net(4, 3), *other = small_net(4, 3);
+    dirac_net *net = net_of_images(context, 4, 3), *other = net_of_images(context, 4, 3);
     dirac_session *s;
     const float *values;
     int64_t dims[4], count;
@@ -524,7 +505,8 @@ static void test_other_nets_for_sessions(void **state)
 static void test_comparing(void **state)
 {
     (void)state;
-    dirac_net *net = small_net(4, 3), *wide = small_net(4, 4), *folded, *large = small_net(5, 3), *two = two_inputs();
+    dirac_net *net = net_of_images(context, 4, 3), *wide = net_of_images(context, 4, 4), *folded;
+    dirac_net *large = net_of_images(context, 5, 3), *two = net_of_two_inputs(context);
     dirac_net *open = new_net(), *outputs = new_net();
     const float image[2 * 50] = {1};
     double difference = -1;
@@ -575,7 +557,7 @@ static void check_all_nan(void)
 static void test_checking_gradients(void **state)
 {
     (void)state;
-    dirac_net *net = small_net(4, 3), *two = two_inputs();
+    dirac_net *net = net_of_images(context, 4, 3), *two = net_of_two_inputs(context);
     const float image[2 * 32] = {1};
     dirac_session *infer = open_session(net, DIRAC_INFER, 2), *train = open_session(net, DIRAC_TRAIN, 2), *raw;
     dirac_session *pair = open_session(two, DIRAC_TRAIN, 2);
@@ -600,96 +582,6 @@ static void test_checking_gradients(void **state)
     dirac_net_destroy(net), dirac_net_destroy(two);
 }
 
-/* ---- epochs ---- */
-
-typedef struct stream {
-    dirac_dataset *set;
-    dirac_batches *batches;
-} stream;
-
-static stream open_stream(int64_t channels, int64_t size, int64_t batch)
-{
-    stream s = {.set = make_dataset(context, 6, channels, size, 3)};
-    ok(dirac_batches_create(&s.batches, s.set));
-    ok(dirac_batches_set_size(s.batches, batch));
-    return s;
-}
-
-/* Refused before the first batch is taken: the stream stands where it stood. */
-static void epoch_refused(dirac_session *session, dirac_sgd *sgd, stream s, int32_t status, const char *part)
-{
-    int64_t epoch, batch;
-    double loss = -1, accuracy = -1;
-    refused(dirac_session_evaluate(session, s.batches, NULL, NULL, &loss, &accuracy), status);
-    message_has(part);
-    assert_true(loss == 0 && accuracy == 0); /* written on failure too */
-    if (sgd != NULL) {
-        refused(dirac_sgd_epoch(sgd, session, s.batches, NULL, NULL, NULL, NULL), status);
-        message_has(part);
-    }
-    ok(dirac_batches_position(s.batches, &epoch, &batch));
-    assert_true(epoch == 0 && batch == 0);
-}
-
-static void close_stream(stream s)
-{
-    dirac_batches_destroy(s.batches);
-    dirac_dataset_destroy(s.set);
-}
-
-static void test_epochs(void **state)
-{
-    (void)state;
-    dirac_net *net = small_net(4, 3), *two = two_inputs();
-    dirac_session *raw, *train = open_session(net, DIRAC_TRAIN, 4), *pair = open_session(two, DIRAC_TRAIN, 4);
-    dirac_sgd *sgd, *sgd_of_two;
-    stream s = open_stream(2, 4, 4), large = open_stream(2, 4, 5), wide = open_stream(2, 5, 4), deep = open_stream(3, 4, 4);
-    ok(dirac_sgd_create(&sgd, net));
-    ok(dirac_sgd_create(&sgd_of_two, two));
-    ok(dirac_session_create(&raw, net, DIRAC_TRAIN));
-    epoch_refused(raw, sgd, s, DIRAC_ERR_STATE, "not prepared");
-    epoch_refused(train, sgd, large, DIRAC_ERR_ARGUMENT, "up to 5 images, the session takes 4");
-    epoch_refused(train, sgd, wide, DIRAC_ERR_SHAPE, "(2, 5, 5), the net's input is (2, 4, 4)");
-    epoch_refused(train, sgd, deep, DIRAC_ERR_SHAPE, "(3, 4, 4)");
-    epoch_refused(pair, sgd_of_two, s, DIRAC_ERR_SHAPE, "one input, this one has 2");
-    refused(dirac_sgd_epoch(sgd, pair, s.batches, NULL, NULL, NULL, NULL), DIRAC_ERR_ARGUMENT); /* another net */
-    double loss = -1;
-    ok(dirac_sgd_epoch(sgd, train, s.batches, NULL, NULL, &loss, NULL));
-    assert_true(loss > 0);
-    const float broken[3] = {NAN, 0, 0};
-    ok(dirac_net_tensor_write(net, "linear.bias", broken, 3));
-    refused(dirac_sgd_epoch(sgd, train, s.batches, NULL, NULL, &loss, NULL), DIRAC_ERR_NOT_FINITE);
-    message_has("linear.bias");
-    dirac_net *map = new_net(); /* its output is no vector */
-    dirac_net_output(map, dirac_net_conv2d(map, dirac_net_input2d(map, 2, 4, 4), 3, 1));
-    ok(dirac_net_build(map));
-    dirac_session *mapping = open_session(map, DIRAC_INFER, 4);
-    stream fresh = open_stream(2, 4, 4);
-    epoch_refused(mapping, NULL, fresh, DIRAC_ERR_SHAPE, "vector of logits");
-    dirac_session_destroy(mapping);
-    dirac_net_destroy(map);
-    close_stream(fresh);
-    close_stream(s), close_stream(large), close_stream(wide), close_stream(deep);
-    dirac_sgd_destroy(sgd), dirac_sgd_destroy(sgd_of_two);
-    dirac_session_destroy(raw), dirac_session_destroy(train), dirac_session_destroy(pair);
-    dirac_net_destroy(net), dirac_net_destroy(two);
-}
-
-/* Samples of 6 that are fewer than a batch of 8: what counts is the largest batch that comes. */
-static void test_batches_larger_than_the_set(void **state)
-{
-    (void)state;
-    dirac_net *net = small_net(4, 3);
-    dirac_session *session = open_session(net, DIRAC_INFER, 6);
-    stream s = open_stream(2, 4, 8);
-    double loss = -1;
-    ok(dirac_session_evaluate(session, s.batches, NULL, NULL, &loss, NULL));
-    assert_true(loss > 0);
-    close_stream(s);
-    dirac_session_destroy(session);
-    dirac_net_destroy(net);
-}
-
 #define with_context(name) cmocka_unit_test_setup_teardown(name, start, finish)
 
 int main(void)
@@ -710,8 +602,6 @@ int main(void)
         with_context(test_other_nets_for_sessions),
         with_context(test_comparing),
         with_context(test_checking_gradients),
-        with_context(test_epochs),
-        with_context(test_batches_larger_than_the_set),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -228,6 +228,28 @@ static inline void stir_batch_norms(dirac_net *net, uint64_t seed, size_t one_in
     }
 }
 
+/* Sums of images of 2 channels and `size` x `size`, by `outputs` classes. */
+static inline dirac_net *net_of_images(dirac_context *context, int64_t size, int64_t outputs)
+{
+    dirac_net *net;
+    ok(dirac_net_create(&net, context));
+    dirac_node *x = dirac_net_conv2d(net, dirac_net_input2d(net, 2, size, size), 3, 1);
+    dirac_net_output(net, dirac_net_linear(net, dirac_net_global_average_pool(net, dirac_net_relu(net, x)), outputs));
+    ok(dirac_net_build(net));
+    return net;
+}
+
+/* The sum of two images of 2 channels and 4x4, by 3 classes. */
+static inline dirac_net *net_of_two_inputs(dirac_context *context)
+{
+    dirac_net *net;
+    ok(dirac_net_create(&net, context));
+    dirac_node *a = dirac_net_input2d(net, 2, 4, 4), *b = dirac_net_input2d(net, 2, 4, 4);
+    dirac_net_output(net, dirac_net_linear(net, dirac_net_global_average_pool(net, dirac_net_add(net, a, b)), 3));
+    ok(dirac_net_build(net));
+    return net;
+}
+
 /* ---- data ---- */
 
 /* `count` byte images of `classes` classes: noise, and a pattern of the class on top. */
