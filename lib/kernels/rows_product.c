@@ -1,14 +1,26 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The instances are written out for constant rows, vectors and paces: a count of lines to call for that is only known at run time costs
- * a branch with every channel, which is a tenth of the time where a panel meets few tiles. Both tile sizes use the same ones.
+ * The instances are written out for constant rows, vectors and paces: a count of lines to call for that is only known at run
+ * time costs a branch with every channel, which is a tenth of the time where a panel meets few tiles. Both tile sizes use the
+ * same ones.
  */
 #include "kernels/rows_product.h"
 
 /* Lines of the cache that four channels call for. */
 static ALWAYS_INLINE int lines_called(int pace, int vectors)
 {
-    return pace * 4 * vectors * DIRAC_LANES / CACHE_LINE / DIRAC__CALLS_WHOLE;
+    const int all = 4 * vectors * DIRAC_LANES / CACHE_LINE;
+    return pace == DIRAC__CALLS_NONE ? 0 : pace == DIRAC__CALLS_HALF ? all / 2 : all;
+}
+
+/* One line; past the end of an array it touches nothing. */
+static ALWAYS_INLINE void call_for(int pace, const float *line)
+{
+    if (pace == DIRAC__CALLS_NEXT) {
+        __builtin_prefetch(line, 0, 3);
+    } else {
+        __builtin_prefetch(line, 0, 2);
+    }
 }
 
 static ALWAYS_INLINE void rows_product(int pace, int rows, int vectors, float *to, const float *x, const float *panel,
@@ -30,7 +42,7 @@ static ALWAYS_INLINE void rows_product(int pace, int rows, int vectors, float *t
                 vec b[2];
                 UNROLL
                 for (int l = k * lines / 4; l < (k + 1) * lines / 4; l++, call += CACHE_LINE) {
-                    __builtin_prefetch(call, 0, 2); /* past the end of an array it touches nothing */
+                    call_for(pace, call);
                 }
                 UNROLL
                 for (int v = 0; v < vectors; v++) {
@@ -67,14 +79,74 @@ static ALWAYS_INLINE void rows_product(int pace, int rows, int vectors, float *t
     ROWS_INSTANCE(half_##m##_1, DIRAC__CALLS_HALF, m, 1)     \
     ROWS_INSTANCE(half_##m##_2, DIRAC__CALLS_HALF, m, 2)     \
     ROWS_INSTANCE(whole_##m##_1, DIRAC__CALLS_WHOLE, m, 1)   \
-    ROWS_INSTANCE(whole_##m##_2, DIRAC__CALLS_WHOLE, m, 2)
+    ROWS_INSTANCE(whole_##m##_2, DIRAC__CALLS_WHOLE, m, 2)   \
+    ROWS_INSTANCE(next_##m##_1, DIRAC__CALLS_NEXT, m, 1)     \
+    ROWS_INSTANCE(next_##m##_2, DIRAC__CALLS_NEXT, m, 2)
 DIRAC__HEIGHTS(TILE_ROWS, ROWS_INSTANCES)
 
 #define NONE_ENTRY(m) {none_##m##_1, none_##m##_2},
 #define HALF_ENTRY(m) {half_##m##_1, half_##m##_2},
 #define WHOLE_ENTRY(m) {whole_##m##_1, whole_##m##_2},
+#define NEXT_ENTRY(m) {next_##m##_1, next_##m##_2},
 dirac__rows_function *const KERNEL(rows_products)[DIRAC__PACES][TILE_ROWS][2] = {
     [DIRAC__CALLS_NONE] = {DIRAC__HEIGHTS(TILE_ROWS, NONE_ENTRY)},
     [DIRAC__CALLS_HALF] = {DIRAC__HEIGHTS(TILE_ROWS, HALF_ENTRY)},
     [DIRAC__CALLS_WHOLE] = {DIRAC__HEIGHTS(TILE_ROWS, WHOLE_ENTRY)},
+    [DIRAC__CALLS_NEXT] = {DIRAC__HEIGHTS(TILE_ROWS, NEXT_ENTRY)},
 };
+
+#if DIRAC_LANES == 16
+
+#define NARROW_ROWS 8 /* at a time; beside them the weights of 16 channels fit the 32 registers */
+
+static ALWAYS_INLINE void narrow_rows(int pace, int rows, float *to, const float *x, const vec weights[DIRAC_LANES],
+                                      const float *call)
+{
+    vec sum[NARROW_ROWS];
+    UNROLL
+    for (int m = 0; m < rows; m++) {
+        sum[m] = (vec){0};
+    }
+    UNROLL
+    for (int k = 0; k < DIRAC_LANES; k++) {
+        if (pace != DIRAC__CALLS_NONE && k < rows) {
+            call_for(pace, call + k * CACHE_LINE);
+        }
+        UNROLL
+        for (int m = 0; m < rows; m++) {
+            sum[m] += vec_all(x[m * DIRAC_LANES + k]) * weights[k];
+        }
+    }
+    UNROLL
+    for (int m = 0; m < rows; m++) {
+        vec_store(to + m * DIRAC_LANES, sum[m]);
+    }
+}
+
+/* Whatever is left of a whole number of steps is taken one by one: the rows' sums overlap without being written so. */
+void KERNEL(narrow_products)(float *to, const float *x, const float *panel, int64_t rows, dirac__calls *calls)
+{
+    const int64_t step = NARROW_ROWS * DIRAC_LANES, panel_floats = DIRAC_LANES * DIRAC_LANES;
+    dirac__calls behind = {.at = {panel + panel_floats}, .end = {panel + 2 * panel_floats}, .count = 1};
+    vec weights[DIRAC_LANES];
+    UNROLL
+    for (int k = 0; k < DIRAC_LANES; k++) {
+        weights[k] = vec_load(panel + k * DIRAC_LANES);
+    }
+    int64_t m = 0;
+    for (; m + NARROW_ROWS <= rows; m += NARROW_ROWS, x += step, to += step) {
+        const float *call = next_call(calls != NULL ? calls : &behind, step);
+        if (call == NULL) {
+            narrow_rows(DIRAC__CALLS_NONE, NARROW_ROWS, to, x, weights, NULL);
+        } else if (calls != NULL) {
+            narrow_rows(DIRAC__CALLS_WHOLE, NARROW_ROWS, to, x, weights, call);
+        } else {
+            narrow_rows(DIRAC__CALLS_NEXT, NARROW_ROWS, to, x, weights, call);
+        }
+    }
+    for (; m < rows; m++, x += DIRAC_LANES, to += DIRAC_LANES) {
+        narrow_rows(DIRAC__CALLS_NONE, 1, to, x, weights, NULL);
+    }
+}
+
+#endif

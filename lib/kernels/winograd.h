@@ -65,27 +65,6 @@ static inline int64_t tiles_over(int64_t size)
 dirac__tiling WINOGRAD(tiling_forward)(const dirac__convolution *shape);
 dirac__tiling WINOGRAD(tiling_backward)(const dirac__convolution *shape);
 
-/* ---- memory called for during products (winograd_ahead.h) ---- */
-
-/* Ranges to call for, the last one first. */
-typedef struct dirac__calls {
-    const float *at[3], *end[3];
-    int32_t count;
-} dirac__calls;
-
-/* The next `floats` floats to call for, one line after the other; NULL: none are left. */
-static inline const float *next_call(dirac__calls *calls, int64_t floats)
-{
-    if (calls->count == 0) {
-        return NULL;
-    }
-    const int32_t last = calls->count - 1;
-    const float *at = calls->at[last];
-    calls->at[last] += floats;
-    calls->count -= calls->at[last] >= calls->end[last];
-    return at;
-}
-
 /* ---- transformed inputs (winograd_input.c) ---- */
 
 /* Where point e of tile t, channel c goes, for c a multiple of DIRAC_LANES:

@@ -52,11 +52,14 @@ static void multiply_calling(float *m, const float *v, const float *panel, int64
     }
 }
 
+#define NEXT_FLOATS 4096 /* of two panels and what meets them, which the first-level cache holds */
+
 /* The panel behind this one, called for with the first two blocks of tiles, or the only one. */
 static dirac__stream next_panel(const float *panel, int64_t tiles, int64_t floats)
 {
     if (tiles <= TILE_ROWS) {
-        return (dirac__stream){.at = panel + floats, .blocks = 1, .pace = DIRAC__CALLS_WHOLE};
+        const int32_t pace = floats <= NEXT_FLOATS ? DIRAC__CALLS_NEXT : DIRAC__CALLS_WHOLE;
+        return (dirac__stream){.at = panel + floats, .blocks = 1, .pace = pace};
     }
     return (dirac__stream){.at = panel + floats, .step = floats / 2, .blocks = 2, .pace = DIRAC__CALLS_HALF};
 }
@@ -64,6 +67,12 @@ static dirac__stream next_panel(const float *panel, int64_t tiles, int64_t float
 void WINOGRAD(multiply)(float *m, const float *v, const float *u, int64_t tiles, int64_t summed, int64_t written,
                         int64_t p0, int64_t p1, dirac__calls *calls)
 {
+#if DIRAC_LANES == 16
+    if (summed == DIRAC_LANES && written == DIRAC_LANES) {
+        KERNEL(narrow_products)(m, v, u, tiles, calls);
+        return;
+    }
+#endif
     for (int64_t p = p0; p < p1; p++) {
         const int64_t width = panel_width(written, p);
         const float *panel = u + p * PANEL * summed;
