@@ -493,6 +493,52 @@ static void test_alone(void **state)
     for_each_run(alone);
 }
 
+/* One NaN among ones, read as it is or through a batch norm and ReLU, is in every output whose window holds it, ReLU or not,
+ * and in none whose tile does not. */
+static void check_nan(kernel_run *run, const dirac__activation *activation)
+{
+    const dirac__winograd *k = table(run);
+    const dirac__convolution s = shape(1, 16, 16, 9, 10, 1, 1); /* a tile inside, and all kinds at the border */
+    const int64_t row = 4, column = 5, out = out_size;
+    const int32_t lanes = run->team == NULL ? 1 : dirac__team_lanes(run->team);
+    float *x = new_floats(90 * 16), *w = new_floats(16 * 16 * 9), *packed = dirty(k->packed(&s));
+    float *scratch = dirty(k->scratch(&s, 0, lanes)), *y = dirty(90 * 16);
+    for (size_t i = 0; i < 90 * 16; i++)
+        x[i] = 1;
+    for (size_t i = 0; i < 16 * 16 * 9; i++)
+        w[i] = 1;
+    x[(row * 10 + column) * 16 + 3] = NAN;
+    k->pack(packed, w, NULL, NULL, &s, run->team);
+    k->forward(y, x, activation, &(dirac__filters){.packed = packed}, NULL, 1, NULL, scratch, &s, run->team);
+    for (int64_t i = 0; i < 9; i++)
+        for (int64_t j = 0; j < 10; j++) {
+            const int64_t top = i / out * out - 1, left = j / out * out - 1;
+            const int holds = llabs(i - row) <= 1 && llabs(j - column) <= 1;
+            const int tile_holds = row >= top && row < top + out + 2 && column >= left && column < left + out + 2;
+            for (int64_t c = 0; c < 16; c++) {
+                const float value = y[(i * 10 + j) * 16 + c];
+                assert_true(holds ? isnan(value) : tile_holds || isfinite(value));
+            }
+        }
+    free(x), free(w), free(packed), free(scratch), free(y);
+}
+
+static void nan_inputs(kernel_run *run)
+{
+    float scale[16], shift[16] = {0};
+    for (int c = 0; c < 16; c++)
+        scale[c] = 1;
+    const dirac__activation activation = {scale, shift};
+    check_nan(run, NULL);
+    check_nan(run, &activation);
+}
+
+static void test_nan(void **state)
+{
+    (void)state;
+    for_each_run(nan_inputs);
+}
+
 static void test_norms(void **state)
 {
     (void)state;
@@ -525,6 +571,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_shapes), cmocka_unit_test(test_many_tiles), cmocka_unit_test(test_large_weights),
         cmocka_unit_test(test_norms),  cmocka_unit_test(test_alone),      cmocka_unit_test(test_fits),
+        cmocka_unit_test(test_nan),
     };
     return cmocka_run_group_tests_name("tiles of 4x4", tests, tiles_of_4, NULL) +
            cmocka_run_group_tests_name("tiles of 2x2", tests, tiles_of_2, NULL);
