@@ -374,6 +374,20 @@ static void test_diracnet_structure(void **state)
     dirac_net_destroy(net);
 }
 
+/* The first group of the least width has one channel. */
+static void test_least_widths(void **state)
+{
+    (void)state;
+    dirac_net *net = make_built(diracnet_cifar, (const double[]){10, 1.0 / 16, 10, ND}, 32);
+    assert_size(net, "group0.block0.conv", 1, 32);
+    assert_size(net, "group2.block1.conv", 4, 8);
+    dirac_net_destroy(net);
+    net = make_built(diracnet_imagenet, (const double[]){18, 1.0 / 64, 10, ND}, 64);
+    assert_size(net, "group0.block0.conv", 1, 16);
+    assert_size(net, "group3.block3.conv", 8, 2);
+    dirac_net_destroy(net);
+}
+
 static void test_resnet_structure(void **state)
 {
     (void)state;
@@ -580,6 +594,7 @@ int main(void)
         cmocka_unit_test(test_diracnet_names),
         cmocka_unit_test(test_resnet_names),
         cmocka_unit_test(test_diracnet_structure),
+        cmocka_unit_test(test_least_widths),
         cmocka_unit_test(test_resnet_structure),
         cmocka_unit_test(test_other_structures),
         cmocka_unit_test(test_other_inputs),
