@@ -11,7 +11,7 @@
 #endif
 
 #define HUGE_PAGE ((size_t)2 << 20)
-#define LARGE (4 * HUGE_PAGE) /* blocks that ask for huge pages: sessions walk through them again and again */
+#define LARGE (2 * HUGE_PAGE) /* blocks of huge pages alone: sessions walk through them again and again */
 
 /* Sessions of a deep net read and write hundreds of megabytes a step: with pages of 4 KiB a fifth of the time went into
  * finding pages and into prefetching that stops at each one's end. Advice may be refused; nothing depends on it. */
@@ -19,11 +19,14 @@ static void *default_allocate(void *user, size_t size, size_t alignment)
 {
     void *pointer = NULL;
     (void)user;
-    if (posix_memalign(&pointer, size >= LARGE ? HUGE_PAGE : alignment, size) != 0)
+    if (size > SIZE_MAX - HUGE_PAGE)
+        return NULL;
+    const size_t huge = size >= LARGE ? (size + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE : 0;
+    if (posix_memalign(&pointer, huge > 0 ? HUGE_PAGE : alignment, huge > 0 ? huge : size) != 0)
         return NULL;
 #if defined(__linux__) && defined(MADV_HUGEPAGE)
-    if (size >= LARGE)
-        (void)madvise(pointer, size / HUGE_PAGE * HUGE_PAGE, MADV_HUGEPAGE);
+    if (huge > 0)
+        (void)madvise(pointer, huge, MADV_HUGEPAGE);
 #endif
     return pointer;
 }
