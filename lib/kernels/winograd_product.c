@@ -52,7 +52,7 @@ static void multiply_calling(float *m, const float *v, const float *panel, int64
     }
 }
 
-#define NEXT_FLOATS 4096 /* of two panels and what meets them, which the first-level cache holds */
+#define NEXT_FLOATS 4096 /* of a panel of which the first-level cache holds two, beside what meets them */
 
 /* The panel behind this one, called for with the first two blocks of tiles, or the only one. */
 static dirac__stream next_panel(const float *panel, int64_t tiles, int64_t floats)
