@@ -111,15 +111,17 @@ best_kernels() {
 
 # Address and undefined-behaviour sanitizers over the same tests, but for those that train many nets. All sanitizers with
 # -O1, as their manuals advise: what kernels of -O3 save in running is less than what they cost to compile under them.
-# SANITIZERS=short: of the kernels the scalar and the widest ones alone.
+# SANITIZERS=short: of the kernels the scalar and the widest ones alone, and not the programs of examples/.
 suite_sanitizers() {
     need $packages
     say "address and undefined behaviour"
-    kernels=scalar,$(best_kernels)
-    [ "${SANITIZERS:-long}" = short ] || kernels=""
+    options=""
+    if [ "${SANITIZERS:-long}" = short ]; then
+        kernels=$(best_kernels)
+        options="-Dexamples=disabled -Dkernels=scalar${kernels:+,$kernels}"
+    fi
     # shellcheck disable=SC2086
-    build sanitizers -Dbuildtype=debugoptimized -Doptimization=1 -Db_sanitize=address,undefined -Db_lundef=false \
-        ${kernels:+-Dkernels=${kernels%,}}
+    build sanitizers -Dbuildtype=debugoptimized -Doptimization=1 -Db_sanitize=address,undefined -Db_lundef=false $options
     UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 run_tests sanitizers -t 10 --no-suite slow
 }
 
