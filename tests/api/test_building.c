@@ -1,29 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Building through the public interface: the sticky error, names and scopes, attributes, sharing, what is refused after
  * build, and the list of named tensors. */
-#include "support/nets.h"
-
-static dirac_context *context;
-
-static int make_context(void **state)
-{
-    (void)state;
-    return dirac_context_create(&context);
-}
-
-static int drop_context(void **state)
-{
-    (void)state;
-    dirac_context_destroy(context);
-    return 0;
-}
-
-static dirac_net *new_net(void)
-{
-    dirac_net *net;
-    ok(dirac_net_create(&net, context));
-    return net;
-}
+#include "support/test_context.h"
 
 /* build must report what went wrong first: its status, and every one of the (up to three) parts of the message. */
 static void build_refused(dirac_net *net, int32_t status, const char *a, const char *b, const char *c)

@@ -1,28 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What dirac_sgd_epoch() and dirac_session_evaluate() refuse, and what an epoch that fails in its middle leaves. */
-#include "support/nets.h"
-
-static dirac_context *context;
-
-static int start(void **state)
-{
-    (void)state;
-    return dirac_context_create(&context);
-}
-
-static int finish(void **state)
-{
-    (void)state;
-    dirac_context_destroy(context);
-    return 0;
-}
-
-static dirac_net *new_net(void)
-{
-    dirac_net *net;
-    ok(dirac_net_create(&net, context));
-    return net;
-}
+#include "support/test_context.h"
 
 /* ---- refused at once ---- */
 
@@ -230,8 +208,6 @@ static void test_loss_without_weight(void **state)
     dirac_session_destroy(session);
     dirac_net_destroy(net);
 }
-
-#define with_context(name) cmocka_unit_test_setup_teardown(name, start, finish)
 
 int main(void)
 {

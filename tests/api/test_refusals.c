@@ -1,29 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What the headers say is refused and no test of a subject meets: one call each, with the status that the header gives
  * and a message that names the place. After each refusal the handles go on as if it had not been. */
-#include "support/nets.h"
-
-static dirac_context *context;
-
-static int start(void **state)
-{
-    (void)state;
-    return dirac_context_create(&context);
-}
-
-static int finish(void **state)
-{
-    (void)state;
-    dirac_context_destroy(context);
-    return 0;
-}
-
-static dirac_net *new_net(void)
-{
-    dirac_net *net;
-    ok(dirac_net_create(&net, context));
-    return net;
-}
+#include "support/test_context.h"
 
 /* ---- building ---- */
 
@@ -581,8 +559,6 @@ static void test_checking_gradients(void **state)
     dirac_session_destroy(infer), dirac_session_destroy(train), dirac_session_destroy(raw), dirac_session_destroy(pair);
     dirac_net_destroy(net), dirac_net_destroy(two);
 }
-
-#define with_context(name) cmocka_unit_test_setup_teardown(name, start, finish)
 
 int main(void)
 {
