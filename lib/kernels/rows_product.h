@@ -38,10 +38,4 @@ typedef void dirac__rows_function(float *to, const float *x, const float *panel,
 /* The instances, by pace, rows - 1 and vectors - 1. */
 extern dirac__rows_function *const KERNEL(rows_products)[DIRAC__PACES][TILE_ROWS][2];
 
-#if DIRAC_LANES == 16
-/* The same for LANES channels, a panel of one vector and any number of rows: to[row] = sum over k of x[row][k] panel[k]. The
- * weights stay in registers. What is called for is what `calls` says, or if NULL, the panel behind. */
-void KERNEL(narrow_products)(float *to, const float *x, const float *panel, int64_t rows, dirac__calls *calls);
-#endif
-
 #endif

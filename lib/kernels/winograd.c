@@ -17,7 +17,7 @@
 
 #include "base/mem.h"
 #include "kernels/winograd_ahead.h"
-#include "kernels/winograd_output.h"
+#include "kernels/winograd_lines.h"
 
 #define BLOCK_FLOATS (96 * 1024)      /* of V and M of one block, where the weights fit a cache beside it */
 #define LARGE_WEIGHTS (256 * 1024)    /* floats of U that do not */
@@ -186,6 +186,18 @@ static void run_block(void *argument, int64_t block, int32_t lane)
     write_outputs(&job->out, &job->tiling, &products, t0, count, block);
 }
 
+/* The same where all channels are one vector: whole lines. */
+static void run_lines(void *argument, int64_t block, int32_t lane)
+{
+    const product_job *job = argument;
+    const dirac__tiling *tiling = &job->tiling;
+    const dirac__lines lines = {job->x, job->activation, job->filters->packed, &job->out, tiling};
+    const int64_t count = tiling->count / tiling->wide, blocks = job->cut.blocks;
+    (void)lane;
+    WINOGRAD(lines)(&lines, share(count, blocks, block), share(count, blocks, block + 1), block,
+                    blocks > dirac__team_lanes(job->team), dirac__team_goes_on(job->team, blocks, block));
+}
+
 static void transform_group(void *argument, int64_t group, int32_t lane)
 {
     const product_job *job = argument;
@@ -273,6 +285,9 @@ static void run_product(product_job *job, dirac__team *team)
     }
     if (job->cut.together) {
         run_together(job, team);
+    } else if (WINOGRAD(has_lines)(job->summed, job->written, &job->tiling)) {
+        job->cut.blocks = at_most(job->cut.blocks, count / job->tiling.wide);
+        dirac__team_run(team, job->cut.blocks, run_lines, job);
     } else {
         job->cut.most = (count + job->cut.blocks - 1) / job->cut.blocks;
         dirac__team_run(team, job->cut.blocks, run_block, job);

@@ -14,7 +14,7 @@
 
 #include "kernels/winograd.h"
 
-enum { WRITE_PLAIN, WRITE_MOMENTS, WRITE_MASKED };
+enum { WRITE_PLAIN, WRITE_RELU, WRITE_MOMENTS, WRITE_MASKED };
 
 typedef struct dirac__output {
     float *y; /* (images, target, written) */
@@ -25,6 +25,12 @@ typedef struct dirac__output {
     float *parts;
     int64_t written;
 } dirac__output;
+
+/* Moments are those of outputs that no ReLU has changed. */
+static inline int write_mode(const dirac__output *o)
+{
+    return o->mask != NULL ? WRITE_MASKED : o->moments != NULL ? WRITE_MOMENTS : o->relu ? WRITE_RELU : WRITE_PLAIN;
+}
 
 /* M: [point][panel][t][width], point apart by stride; tile t0 of the tiling is number `first` of `count`. */
 typedef struct dirac__products {
@@ -57,9 +63,7 @@ typedef struct vector_writer {
     float *y;
     const float *z;
     int64_t line, channels, high, wide;
-    vec bias, pivot, scale, shift, mean;
-    int32_t relu;
-    vec sum, second;
+    vec bias, pivot, scale, shift, mean, sum, second;
 } vector_writer;
 
 /* One row of outputs. */
@@ -85,7 +89,7 @@ static ALWAYS_INLINE void write_row(int mode, int whole, vector_writer *w, int64
                 w->sum += d;
                 w->second += d * d;
             }
-            if (w->relu) {
+            if (mode == WRITE_RELU) {
                 v = vec_relu(v);
             }
         }
@@ -93,9 +97,42 @@ static ALWAYS_INLINE void write_row(int mode, int whole, vector_writer *w, int64
     }
 }
 
-/* One vector of channels of one tile; m its first product. Columns first, then rows. `pivot`: where that of the group is to
- * be left, NULL if it stands already. */
-static ALWAYS_INLINE void write_vector(int mode, int whole, vector_writer *w, const float *m, int64_t stride, float *pivot)
+/* Channels c to c + LANES - 1 of a tile; `part` as above, `first` of its group or not. */
+static ALWAYS_INLINE vector_writer start_vector(int mode, const dirac__output *o, const tile_target *target, int64_t c,
+                                                const float *part, int32_t first)
+{
+    vector_writer w = {.y = o->y + target->offset + c, .line = target->line, .channels = o->written,
+                       .high = target->high, .wide = target->wide};
+    if (o->bias != NULL) {
+        w.bias = vec_load(o->bias + c);
+    }
+    if (mode == WRITE_MASKED) {
+        w.z = o->mask->z + target->offset + c;
+        w.scale = vec_load(o->mask->scale + c);
+        w.shift = vec_load(o->mask->shift + c);
+        w.mean = vec_load(o->mask->mean + c);
+    }
+    if (mode == WRITE_MOMENTS && !first) {
+        w.pivot = vec_load(part + 16 + c);
+    }
+    return w;
+}
+
+/* The sums of what was written, and of a group's first vectors the pivot, into the group's part. */
+static ALWAYS_INLINE void finish_vector(int mode, const vector_writer *w, int64_t c, float *part, int32_t first)
+{
+    float *pivot = part + 16 + c, *sum = pivot + w->channels, *second = sum + w->channels;
+    if (mode == WRITE_MOMENTS && first) {
+        vec_store(pivot, w->pivot);
+    }
+    if (mode == WRITE_MOMENTS || mode == WRITE_MASKED) {
+        vec_store(sum, first ? w->sum : vec_load(sum) + w->sum);
+        vec_store(second, first ? w->second : vec_load(second) + w->second);
+    }
+}
+
+/* One vector of channels of one tile; m its first product. Columns first, then rows. */
+static ALWAYS_INLINE void write_vector(int mode, int whole, vector_writer *w, const float *m, int64_t stride, int32_t first)
 {
     vec middle[WINOGRAD_OUT][WINOGRAD_IN], out[WINOGRAD_OUT];
     for (int64_t j = 0; j < WINOGRAD_IN; j++) {
@@ -112,9 +149,8 @@ static ALWAYS_INLINE void write_vector(int mode, int whole, vector_writer *w, co
     }
     for (int64_t i = 0; i < WINOGRAD_OUT && (whole || i < w->high); i++) {
         output_transform(out, middle[i]);
-        if (mode == WRITE_MOMENTS && i == 0 && pivot != NULL) {
+        if (mode == WRITE_MOMENTS && first && i == 0) {
             w->pivot = out[0] + w->bias;
-            vec_store(pivot, w->pivot);
         }
         write_row(mode, whole, w, i, out);
     }
@@ -124,29 +160,12 @@ static ALWAYS_INLINE void write_vector(int mode, int whole, vector_writer *w, co
 static ALWAYS_INLINE void write_tile(int mode, int whole, const dirac__output *o, const tile_target *target,
                                      const dirac__products *products, int64_t t, float *part, int32_t first)
 {
-    float *pivot = part + 16, *sum = pivot + o->written, *second = sum + o->written;
     for (int64_t c = 0; c < o->written; c += DIRAC_LANES) {
         const int64_t p = c / PANEL;
         const float *m = products->m + p * PANEL * products->count + t * panel_width(o->written, p) + c % PANEL;
-        vector_writer w = {.y = o->y + target->offset + c, .line = target->line, .channels = o->written,
-                           .high = target->high, .wide = target->wide, .relu = o->relu};
-        if (o->bias != NULL) {
-            w.bias = vec_load(o->bias + c);
-        }
-        if (mode == WRITE_MASKED) {
-            w.z = o->mask->z + target->offset + c;
-            w.scale = vec_load(o->mask->scale + c);
-            w.shift = vec_load(o->mask->shift + c);
-            w.mean = vec_load(o->mask->mean + c);
-        }
-        if (mode == WRITE_MOMENTS && !first) {
-            w.pivot = vec_load(pivot + c);
-        }
-        write_vector(mode, whole, &w, m, products->stride, first ? pivot + c : NULL);
-        if (mode != WRITE_PLAIN) {
-            vec_store(sum + c, first ? w.sum : vec_load(sum + c) + w.sum);
-            vec_store(second + c, first ? w.second : vec_load(second + c) + w.second);
-        }
+        vector_writer w = start_vector(mode, o, target, c, part, first);
+        write_vector(mode, whole, &w, m, products->stride, first);
+        finish_vector(mode, &w, c, part, first);
     }
 }
 
@@ -164,22 +183,21 @@ static ALWAYS_INLINE void write_tiles(int mode, const dirac__output *o, const di
         }
         n += (float)(target.high * target.wide);
     }
-    if (mode != WRITE_PLAIN) {
+    if (mode == WRITE_MOMENTS || mode == WRITE_MASKED) {
         part[0] = n;
     }
 }
 
 /* Writes `count` tiles from t0 on; they are group `group`. */
-static void write_outputs(const dirac__output *o, const dirac__tiling *tiling, const dirac__products *products, int64_t t0,
+static inline void write_outputs(const dirac__output *o, const dirac__tiling *tiling, const dirac__products *products, int64_t t0,
                           int64_t count, int64_t group)
 {
     float *part = o->parts + group * dirac__group_floats(o->written);
-    if (o->mask != NULL) {
-        write_tiles(WRITE_MASKED, o, tiling, products, t0, count, part);
-    } else if (o->moments != NULL) {
-        write_tiles(WRITE_MOMENTS, o, tiling, products, t0, count, part);
-    } else {
-        write_tiles(WRITE_PLAIN, o, tiling, products, t0, count, part);
+    switch (write_mode(o)) {
+    case WRITE_MASKED: write_tiles(WRITE_MASKED, o, tiling, products, t0, count, part); break;
+    case WRITE_MOMENTS: write_tiles(WRITE_MOMENTS, o, tiling, products, t0, count, part); break;
+    case WRITE_RELU: write_tiles(WRITE_RELU, o, tiling, products, t0, count, part); break;
+    default: write_tiles(WRITE_PLAIN, o, tiling, products, t0, count, part); break;
     }
 }
 
@@ -187,7 +205,7 @@ static void write_outputs(const dirac__output *o, const dirac__tiling *tiling, c
 
 /* Means and squares about them of two sets: delta = mean_b - mean_a, mean = mean_a + delta n_b/n,
  * squares = squares_a + squares_b + delta^2 n_a n_b / n. */
-static void join_moments(const dirac__output *o, int64_t groups, int64_t c)
+static inline void join_moments(const dirac__output *o, int64_t groups, int64_t c)
 {
     double n = 0, mean = 0, squares = 0;
     for (int64_t g = 0; g < groups; g++) {
@@ -202,7 +220,7 @@ static void join_moments(const dirac__output *o, int64_t groups, int64_t c)
     o->moments->var[c] = (float)(squares > 0 ? squares / n : squares < 0 ? 0 : squares); /* NaN stays */
 }
 
-static void join_mask(const dirac__output *o, int64_t groups, int64_t c)
+static inline void join_mask(const dirac__output *o, int64_t groups, int64_t c)
 {
     double sum = 0, product = 0;
     for (int64_t g = 0; g < groups; g++) {
@@ -214,7 +232,7 @@ static void join_mask(const dirac__output *o, int64_t groups, int64_t c)
     o->mask->product[c] = (float)product;
 }
 
-static void finish_outputs(const dirac__output *o, int64_t groups)
+static inline void finish_outputs(const dirac__output *o, int64_t groups)
 {
     for (int64_t c = 0; c < o->written && o->moments != NULL; c++) {
         join_moments(o, groups, c);

@@ -13,28 +13,34 @@
 #define POINT_A3 0.35355339059327376f /* a^3 */
 #define POINT_B3 2.82842712474619010f /* b^3 */
 
-/* B' d: input to points. */
-static ALWAYS_INLINE void input_transform(vec out[6], const vec in[6])
+/* Points in pairs: 0 and infinity, +-a, +-b. */
+static ALWAYS_INLINE int pair_point(int pair, int which)
 {
-    const vec even_a = in[4] - 2.0f * in[2], odd_a = POINT_A * (in[3] - 2.0f * in[1]);
-    const vec even_b = in[4] - 0.5f * in[2], odd_b = POINT_B * (in[3] - 0.5f * in[1]);
-    out[0] = in[0] - 2.5f * in[2] + in[4];
-    out[1] = even_a + odd_a;
-    out[2] = even_a - odd_a;
-    out[3] = even_b + odd_b;
-    out[4] = even_b - odd_b;
-    out[5] = in[1] - 2.5f * in[3] + in[5];
+    static const int points[3][2] = {{0, 5}, {1, 2}, {3, 4}};
+    return points[pair][which];
 }
 
-/* A' m: points to outputs. */
-static ALWAYS_INLINE void output_transform(vec out[4], const vec in[6])
+/* B' d of one pair. */
+static ALWAYS_INLINE void input_pair(int pair, vec out[2], const vec in[6])
 {
-    const vec sum_a = in[1] + in[2], difference_a = in[1] - in[2];
-    const vec sum_b = in[3] + in[4], difference_b = in[3] - in[4];
-    out[0] = in[0] + sum_a + sum_b;
-    out[1] = POINT_A * difference_a + POINT_B * difference_b;
-    out[2] = 0.5f * sum_a + 2.0f * sum_b;
-    out[3] = POINT_A3 * difference_a + POINT_B3 * difference_b + in[5];
+    if (pair == 0) {
+        out[0] = in[0] - 2.5f * in[2] + in[4];
+        out[1] = in[1] - 2.5f * in[3] + in[5];
+    } else {
+        const float point = pair == 1 ? POINT_A : POINT_B, square = pair == 1 ? 2.0f : 0.5f; /* of the other pair */
+        const vec even = in[4] - square * in[2], odd = point * (in[3] - square * in[1]);
+        out[0] = even + odd;
+        out[1] = even - odd;
+    }
+}
+
+/* A' m from pairs: what belongs to 0 and infinity, then sum and difference of what belongs to +-a, and to +-b. */
+static ALWAYS_INLINE void output_join(vec out[4], vec pairs[3][2])
+{
+    out[0] = pairs[0][0] + pairs[1][0] + pairs[2][0];
+    out[1] = POINT_A * pairs[1][1] + POINT_B * pairs[2][1];
+    out[2] = 0.5f * pairs[1][0] + 2.0f * pairs[2][0];
+    out[3] = POINT_A3 * pairs[1][1] + POINT_B3 * pairs[2][1] + pairs[0][1];
 }
 
 /* A y: the adjoint, outputs' gradients to points. */

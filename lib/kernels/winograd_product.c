@@ -67,12 +67,6 @@ static dirac__stream next_panel(const float *panel, int64_t tiles, int64_t float
 void WINOGRAD(multiply)(float *m, const float *v, const float *u, int64_t tiles, int64_t summed, int64_t written,
                         int64_t p0, int64_t p1, dirac__calls *calls)
 {
-#if DIRAC_LANES == 16
-    if (summed == DIRAC_LANES && written == DIRAC_LANES) {
-        KERNEL(narrow_products)(m, v, u, tiles, calls);
-        return;
-    }
-#endif
     for (int64_t p = p0; p < p1; p++) {
         const int64_t width = panel_width(written, p);
         const float *panel = u + p * PANEL * summed;

@@ -1,0 +1,352 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Where all channels are one vector, Winograd's three steps (winograd.h) move more memory than they do arithmetic, if each
+ * is done for all points of many tiles. Here a few tiles of one line pass through them for one pair of rows of points after
+ * the other, and all of it stays in the first-level cache:
+ *
+ *     V <- rows p, q of B' x B    V <- V U, in place    kept[pair] <- (p, q as output_join takes them) A
+ *
+ * and in the end y <- the join of all pairs, by columns.
+ */
+#include "kernels/winograd_lines.h"
+
+#include "kernels/winograd_ahead.h"
+
+#define SEGMENT (TILE_ROWS < 8 ? TILE_ROWS : 8) /* tiles at a time: one product's rows */
+#define SEGMENT_COLUMNS (SEGMENT * WINOGRAD_OUT + 2)
+
+static const float zeros[SEGMENT_COLUMNS * DIRAC_LANES];
+
+/* Two rows of points: [which * IN + column of points][tile][channel]. */
+typedef float point_rows[2 * WINOGRAD_IN][SEGMENT * DIRAC_LANES];
+
+/* What is kept of a pair: [which][column of outputs][channel] of each tile. */
+typedef float pair_rows[SEGMENT][2][WINOGRAD_OUT][DIRAC_LANES];
+
+/* The tiles of one line that are worked on, and their inputs: column j of row i at rows[i] + j * LANES. */
+typedef struct segment {
+    dirac__tile_place place; /* of the first tile */
+    int64_t tiles;
+    const float *rows[WINOGRAD_IN]; /* zeros outside the image */
+    int64_t top, bottom;            /* of rows inside */
+    int64_t begin, end;             /* of columns inside */
+} segment;
+
+static segment find_segment(const dirac__lines *job, const dirac__tile_place *place, int64_t tiles)
+{
+    const dirac__tiling *tiling = job->tiling;
+    segment s = {.place = *place, .tiles = tiles};
+    const int64_t top = place->row * WINOGRAD_OUT - tiling->before[0], left = place->column * WINOGRAD_OUT - tiling->before[1];
+    s.top = at_least(0, -top);
+    s.bottom = at_most(WINOGRAD_IN, tiling->source[0] - top);
+    s.begin = at_least(0, -left);
+    s.end = tiling->source[1] - left;
+    for (int64_t i = 0; i < WINOGRAD_IN; i++) {
+        const int64_t row = (place->image * tiling->source[0] + top + i) * tiling->source[1] + left;
+        s.rows[i] = i >= s.top && i < s.bottom ? job->x + row * DIRAC_LANES : zeros;
+    }
+    return s;
+}
+
+/* ---- inputs ---- */
+
+/* One column of inputs to a pair of rows of points. `active`: through scale and shift. `inside`: of the image. */
+static ALWAYS_INLINE void read_column(int active, int pair, int inside, vec *p, vec *q, const segment *s, int64_t j,
+                                      vec scale, vec shift)
+{
+    vec column[WINOGRAD_IN], points[2] = {{0}, {0}};
+    if (inside) {
+        UNROLL
+        for (int i = 0; i < WINOGRAD_IN; i++) {
+            column[i] = vec_load(s->rows[i] + j * DIRAC_LANES);
+            if (active) {
+                column[i] = vec_relu(scale * column[i] + shift);
+                if (i < s->top || i >= s->bottom) {
+                    column[i] = (vec){0};
+                }
+            }
+        }
+        input_pair(pair, points, column);
+    }
+    *p = points[0];
+    *q = points[1];
+}
+
+/* Tiles share two columns with the next. There are at most two before the image. */
+static ALWAYS_INLINE void transform_pair(int active, int pair, point_rows v, const segment *in, const dirac__activation *map)
+{
+    const segment s = *in; /* of which the compiler knows that v is no part */
+    const vec scale = active ? vec_load(map->scale) : (vec){0}, shift = active ? vec_load(map->shift) : (vec){0};
+    vec p[WINOGRAD_IN], q[WINOGRAD_IN], points[WINOGRAD_IN];
+    UNROLL
+    for (int j = 0; j < 2; j++) {
+        read_column(active, pair, j >= s.begin && j < s.end, &p[j], &q[j], &s, j, scale, shift);
+    }
+    for (int64_t t = 0, left = 0; t < s.tiles; t++, left += WINOGRAD_OUT) {
+        const int whole = left + WINOGRAD_IN <= s.end;
+        UNROLL
+        for (int j = 2; j < WINOGRAD_IN; j++) {
+            read_column(active, pair, whole || left + j < s.end, &p[j], &q[j], &s, left + j, scale, shift);
+        }
+        input_transform(points, p);
+        UNROLL
+        for (int j = 0; j < WINOGRAD_IN; j++) {
+            vec_store(v[j] + t * DIRAC_LANES, points[j]);
+        }
+        input_transform(points, q);
+        UNROLL
+        for (int j = 0; j < WINOGRAD_IN; j++) {
+            vec_store(v[WINOGRAD_IN + j] + t * DIRAC_LANES, points[j]);
+        }
+        UNROLL
+        for (int j = 0; j < 2; j++) {
+            p[j] = p[WINOGRAD_OUT + j];
+            q[j] = q[WINOGRAD_OUT + j];
+        }
+    }
+}
+
+typedef void pair_function(point_rows v, const segment *s, const dirac__activation *map);
+
+#define PAIR_INSTANCE(name, active, pair)                                                   \
+    static void name(point_rows v, const segment *s, const dirac__activation *map)          \
+    {                                                                                       \
+        transform_pair(active, pair, v, s, map);                                            \
+    }
+PAIR_INSTANCE(pair_0, 0, 0)
+PAIR_INSTANCE(pair_1, 0, 1)
+PAIR_INSTANCE(active_0, 1, 0)
+PAIR_INSTANCE(active_1, 1, 1)
+#if WINOGRAD_PAIRS == 3
+PAIR_INSTANCE(pair_2, 0, 2)
+PAIR_INSTANCE(active_2, 1, 2)
+static pair_function *const transforms[2][WINOGRAD_PAIRS] = {{pair_0, pair_1, pair_2}, {active_0, active_1, active_2}};
+#else
+static pair_function *const transforms[2][WINOGRAD_PAIRS] = {{pair_0, pair_1}, {active_0, active_1}};
+#endif
+
+/* ---- products ---- */
+
+/* One point in place. A line of memory is called for with each of its lines of weights, from `call` on if `calling`. */
+static ALWAYS_INLINE void multiply_segment(int calling, float *v, const float *u, const float *call)
+{
+    vec sum[SEGMENT];
+    UNROLL
+    for (int t = 0; t < SEGMENT; t++) {
+        sum[t] = (vec){0};
+    }
+    UNROLL
+    for (int k = 0; k < DIRAC_LANES; k++) {
+        const vec weights = vec_load(u + k * DIRAC_LANES);
+        if (calling) {
+            __builtin_prefetch(call + k * DIRAC_LANES, 0, 2);
+        }
+        UNROLL
+        for (int t = 0; t < SEGMENT; t++) {
+            sum[t] += vec_all(v[t * DIRAC_LANES + k]) * weights;
+        }
+    }
+    UNROLL
+    for (int t = 0; t < SEGMENT; t++) {
+        vec_store(v + t * DIRAC_LANES, sum[t]);
+    }
+}
+
+/* All points of a pair; meanwhile memory that `calls` has ready is called for. */
+static void multiply_pair(int pair, point_rows v, const float *packed, int64_t tiles, dirac__calls *calls)
+{
+    const int64_t stride = matrix_stride(DIRAC_LANES, DIRAC_LANES);
+    for (int i = 0; i < 2 * WINOGRAD_IN; i++) {
+        const float *u = packed + (pair_point(pair, i / WINOGRAD_IN) * WINOGRAD_IN + i % WINOGRAD_IN) * stride;
+        const float *call = next_call(calls, DIRAC_LANES * DIRAC_LANES);
+        if (tiles < SEGMENT) {
+            KERNEL(rows_products)[DIRAC__CALLS_NONE][tiles - 1][0](v[i], v[i], u, NULL, DIRAC_LANES, 0);
+        } else if (call != NULL) {
+            multiply_segment(1, v[i], u, call);
+        } else {
+            multiply_segment(0, v[i], u, NULL);
+        }
+    }
+}
+
+/* ---- outputs ---- */
+
+/* One tile's products of a pair, through A by rows, as output_join takes them. */
+static ALWAYS_INLINE void pair_outputs(int pair, vec out[2][WINOGRAD_OUT], point_rows v, int64_t t)
+{
+    vec p[WINOGRAD_IN], q[WINOGRAD_IN];
+    UNROLL
+    for (int j = 0; j < WINOGRAD_IN; j++) {
+        p[j] = vec_load(v[j] + t * DIRAC_LANES);
+        q[j] = vec_load(v[WINOGRAD_IN + j] + t * DIRAC_LANES);
+        output_pair(pair, &p[j], &q[j]);
+    }
+    output_transform(out[0], p);
+    output_transform(out[1], q);
+}
+
+static ALWAYS_INLINE void keep_outputs(int pair, pair_rows kept, point_rows v, int64_t tiles)
+{
+    for (int64_t t = 0; t < tiles; t++) {
+        vec out[2][WINOGRAD_OUT];
+        pair_outputs(pair, out, v, t);
+        UNROLL
+        for (int i = 0; i < 2; i++) {
+            UNROLL
+            for (int j = 0; j < WINOGRAD_OUT; j++) {
+                vec_store(kept[t][i][j], out[i][j]);
+            }
+        }
+    }
+}
+
+static void keep_pair(int pair, pair_rows kept, point_rows v, int64_t tiles)
+{
+    if (pair == 0) {
+        keep_outputs(0, kept, v, tiles);
+    } else {
+        keep_outputs(1, kept, v, tiles); /* or any other */
+    }
+}
+
+/* The tile of all pairs, the last of which is still in v. */
+static ALWAYS_INLINE void join_tile(vec out[WINOGRAD_OUT][WINOGRAD_OUT], pair_rows *kept, point_rows v, int64_t t)
+{
+    vec last[2][WINOGRAD_OUT];
+    pair_outputs(WINOGRAD_PAIRS - 1, last, v, t);
+    UNROLL
+    for (int j = 0; j < WINOGRAD_OUT; j++) {
+        vec pairs[WINOGRAD_PAIRS][2], column[WINOGRAD_OUT];
+        UNROLL
+        for (int which = 0; which < 2; which++) {
+            UNROLL
+            for (int pair = 0; pair < WINOGRAD_PAIRS - 1; pair++) {
+                pairs[pair][which] = vec_load(kept[pair][t][which][j]);
+            }
+            pairs[WINOGRAD_PAIRS - 1][which] = last[which][j];
+        }
+        output_join(column, pairs);
+        UNROLL
+        for (int i = 0; i < WINOGRAD_OUT; i++) {
+            out[i][j] = column[i];
+        }
+    }
+}
+
+static ALWAYS_INLINE void write_joined(int mode, int whole, const dirac__output *o, const tile_target *target,
+                                       vec out[WINOGRAD_OUT][WINOGRAD_OUT], float *part, int32_t first)
+{
+    vector_writer w = start_vector(mode, o, target, 0, part, first);
+    if (mode == WRITE_MOMENTS && first) {
+        w.pivot = out[0][0] + w.bias;
+    }
+    UNROLL
+    for (int64_t i = 0; i < WINOGRAD_OUT; i++) {
+        if (whole || i < w.high) {
+            write_row(mode, whole, &w, i, out[i]);
+        }
+    }
+    finish_vector(mode, &w, 0, part, first);
+}
+
+/* `first`: of the group. */
+static ALWAYS_INLINE void write_segment(int mode, const dirac__lines *job, const segment *s, pair_rows *kept, point_rows v,
+                                        float *part, int32_t first)
+{
+    const dirac__output o = *job->out;
+    const int64_t columns = job->tiling->target[1] - s->place.column * WINOGRAD_OUT;
+    tile_target target = find_target(job->tiling, &s->place, DIRAC_LANES);
+    for (int64_t t = 0; t < s->tiles; t++, target.offset += WINOGRAD_OUT * DIRAC_LANES) {
+        vec out[WINOGRAD_OUT][WINOGRAD_OUT];
+        join_tile(out, kept, v, t);
+        target.wide = at_most(WINOGRAD_OUT, columns - t * WINOGRAD_OUT);
+        if (target.high == WINOGRAD_OUT && target.wide == WINOGRAD_OUT) {
+            write_joined(mode, 1, &o, &target, out, part, first && t == 0);
+        } else {
+            write_joined(mode, 0, &o, &target, out, part, first && t == 0);
+        }
+    }
+}
+
+typedef void write_function(const dirac__lines *job, const segment *s, pair_rows *kept, point_rows v, float *part,
+                            int32_t first);
+
+#define WRITE_INSTANCE(name, mode)                                                                                      \
+    static void name(const dirac__lines *job, const segment *s, pair_rows *kept, point_rows v, float *part,             \
+                     int32_t first)                                                                                     \
+    {                                                                                                                   \
+        write_segment(mode, job, s, kept, v, part, first);                                                              \
+    }
+WRITE_INSTANCE(write_plain, WRITE_PLAIN)
+WRITE_INSTANCE(write_relu, WRITE_RELU)
+WRITE_INSTANCE(write_moments, WRITE_MOMENTS)
+WRITE_INSTANCE(write_masked, WRITE_MASKED)
+static write_function *const writers[] = {[WRITE_PLAIN] = write_plain, [WRITE_RELU] = write_relu,
+                                          [WRITE_MOMENTS] = write_moments, [WRITE_MASKED] = write_masked};
+
+/* ---- lines ---- */
+
+/* `first`: of the group. */
+static void run_segment(const dirac__lines *job, const segment *s, float *part, int32_t first, dirac__calls *calls)
+{
+    _Alignas(64) point_rows v;
+    _Alignas(64) pair_rows kept[WINOGRAD_PAIRS - 1];
+    const int active = job->activation != NULL && job->activation->scale != NULL;
+    for (int pair = 0; pair < WINOGRAD_PAIRS; pair++) {
+        transforms[active][pair](v, s, job->activation);
+        multiply_pair(pair, v, job->packed, s->tiles, calls);
+        if (pair < WINOGRAD_PAIRS - 1) {
+            keep_pair(pair, kept[pair], v, s->tiles);
+        }
+    }
+    writers[write_mode(job->out)](job, s, kept, v, part, first);
+}
+
+/* The pixels of the next line of tiles, if there is one for this lane, and of what this one writes. */
+static dirac__calls calls_of(const dirac__lines *job, int64_t line, int32_t goes_on)
+{
+    const dirac__tiling *tiling = job->tiling;
+    const dirac__range target = target_range(tiling, DIRAC_LANES, line * tiling->wide, tiling->wide);
+    dirac__calls calls = {.count = 0};
+    if (goes_on) {
+        add_call(&calls, job->x, source_range(tiling, DIRAC_LANES, (line + 1) * tiling->wide, tiling->wide));
+    }
+    add_call(&calls, job->out->y, target);
+    if (job->out->mask != NULL) {
+        add_call(&calls, job->out->mask->z, target);
+    }
+    return calls;
+}
+
+int32_t WINOGRAD(has_lines)(int64_t summed, int64_t written, const dirac__tiling *tiling)
+{
+    return summed == DIRAC_LANES && written == DIRAC_LANES && tiling->wide >= SEGMENT / 2;
+}
+
+void WINOGRAD(lines)(const dirac__lines *job, int64_t l0, int64_t l1, int64_t group, int32_t calling, int32_t goes_on)
+{
+    const dirac__tiling *tiling = job->tiling;
+    const int64_t segments = (tiling->wide + SEGMENT - 1) / SEGMENT, most = (tiling->wide + segments - 1) / segments;
+    dirac__tile_place place = {l0 / tiling->high, l0 % tiling->high, 0};
+    float *part = job->out->parts + group * dirac__group_floats(DIRAC_LANES);
+    int64_t pixels = 0;
+    for (int64_t line = l0; line < l1; line++) {
+        dirac__calls calls = {.count = 0};
+        if (calling) {
+            calls = calls_of(job, line, goes_on || line + 1 < l1);
+        }
+        pixels += at_most(WINOGRAD_OUT, tiling->target[0] - place.row * WINOGRAD_OUT) * tiling->target[1];
+        for (place.column = 0; place.column < tiling->wide; place.column += most) {
+            const segment s = find_segment(job, &place, at_most(most, tiling->wide - place.column));
+            run_segment(job, &s, part, line == l0 && place.column == 0, &calls);
+        }
+        place.row++;
+        if (place.row == tiling->high) {
+            place.row = 0;
+            place.image++;
+        }
+    }
+    if (job->out->mask != NULL || job->out->moments != NULL) {
+        part[0] = (float)pixels;
+    }
+}

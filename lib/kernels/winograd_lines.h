@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/* Winograd's convolution of one vector of channels to one vector of channels, line by line: a line is a row of tiles. */
+#ifndef KERNELS_WINOGRAD_LINES_H
+#define KERNELS_WINOGRAD_LINES_H
+
+#include "kernels/winograd_output.h"
+
+typedef struct dirac__lines {
+    const float *x;
+    const dirac__activation *activation;
+    const float *packed; /* weights */
+    const dirac__output *out;
+    const dirac__tiling *tiling;
+} dirac__lines;
+
+/* Whether a convolution has these channels, and lines long enough to be worked on for themselves. */
+int32_t WINOGRAD(has_lines)(int64_t summed, int64_t written, const dirac__tiling *tiling);
+
+/* Lines l0 to l1 - 1 of all images, which are group `group` of the output. `calling`: the pixels that each writes and that
+ * the next one reads are called for, the last one's next too if `goes_on`. */
+void WINOGRAD(lines)(const dirac__lines *job, int64_t l0, int64_t l1, int64_t group, int32_t calling, int32_t goes_on);
+
+#endif
