@@ -76,20 +76,19 @@ static ALWAYS_INLINE void rows_product(int pace, int rows, int vectors, float *t
 #define ROWS_INSTANCES(m)                                    \
     ROWS_INSTANCE(none_##m##_1, DIRAC__CALLS_NONE, m, 1)     \
     ROWS_INSTANCE(none_##m##_2, DIRAC__CALLS_NONE, m, 2)     \
-    ROWS_INSTANCE(half_##m##_1, DIRAC__CALLS_HALF, m, 1)     \
-    ROWS_INSTANCE(half_##m##_2, DIRAC__CALLS_HALF, m, 2)     \
     ROWS_INSTANCE(whole_##m##_1, DIRAC__CALLS_WHOLE, m, 1)   \
     ROWS_INSTANCE(whole_##m##_2, DIRAC__CALLS_WHOLE, m, 2)   \
     ROWS_INSTANCE(next_##m##_2, DIRAC__CALLS_NEXT, m, 2)
 DIRAC__HEIGHTS(TILE_ROWS, ROWS_INSTANCES)
+ROWS_INSTANCE(half_1, DIRAC__CALLS_HALF, TILE_ROWS, 1)
+ROWS_INSTANCE(half_2, DIRAC__CALLS_HALF, TILE_ROWS, 2)
 
 #define NONE_ENTRY(m) {none_##m##_1, none_##m##_2},
-#define HALF_ENTRY(m) {half_##m##_1, half_##m##_2},
 #define WHOLE_ENTRY(m) {whole_##m##_1, whole_##m##_2},
 #define NEXT_ENTRY(m) {whole_##m##_1, next_##m##_2}, /* one vector: the last panel, or the only one */
 dirac__rows_function *const KERNEL(rows_products)[DIRAC__PACES][TILE_ROWS][2] = {
     [DIRAC__CALLS_NONE] = {DIRAC__HEIGHTS(TILE_ROWS, NONE_ENTRY)},
-    [DIRAC__CALLS_HALF] = {DIRAC__HEIGHTS(TILE_ROWS, HALF_ENTRY)},
+    [DIRAC__CALLS_HALF] = {[TILE_ROWS - 1] = {half_1, half_2}},
     [DIRAC__CALLS_WHOLE] = {DIRAC__HEIGHTS(TILE_ROWS, WHOLE_ENTRY)},
     [DIRAC__CALLS_NEXT] = {DIRAC__HEIGHTS(TILE_ROWS, NEXT_ENTRY)},
 };

@@ -35,7 +35,7 @@ static inline const float *next_call(dirac__calls *calls, int64_t floats)
 typedef void dirac__rows_function(float *to, const float *x, const float *panel, const float *call, int64_t channels,
                                   int32_t add);
 
-/* The instances, by pace, rows - 1 and vectors - 1. */
+/* The instances, by pace, rows - 1 and vectors - 1; those that call for half as much have all rows. */
 extern dirac__rows_function *const KERNEL(rows_products)[DIRAC__PACES][TILE_ROWS][2];
 
 #endif

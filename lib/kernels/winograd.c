@@ -186,18 +186,6 @@ static void run_block(void *argument, int64_t block, int32_t lane)
     write_outputs(&job->out, &job->tiling, &products, t0, count, block);
 }
 
-/* The same where all channels are one vector: whole lines. */
-static void run_lines(void *argument, int64_t block, int32_t lane)
-{
-    const product_job *job = argument;
-    const dirac__tiling *tiling = &job->tiling;
-    const dirac__lines lines = {job->x, job->activation, job->filters->packed, &job->out, tiling};
-    const int64_t count = tiling->count / tiling->wide, blocks = job->cut.blocks;
-    (void)lane;
-    WINOGRAD(lines)(&lines, share(count, blocks, block), share(count, blocks, block + 1), block,
-                    blocks > dirac__team_lanes(job->team), dirac__team_goes_on(job->team, blocks, block));
-}
-
 static void transform_group(void *argument, int64_t group, int32_t lane)
 {
     const product_job *job = argument;
@@ -262,6 +250,35 @@ static void run_together(product_job *job, dirac__team *team)
     dirac__team_run(team, groups, write_group, job);
 }
 
+#if WINOGRAD_HAS_LINES
+
+static void run_lines(void *argument, int64_t block, int32_t lane)
+{
+    const product_job *job = argument;
+    const dirac__lines lines = {job->x, job->activation, job->filters->packed, &job->out, &job->tiling};
+    const int64_t count = job->tiling.count / job->tiling.wide, blocks = job->cut.blocks;
+    (void)lane;
+    WINOGRAD(lines)(&lines, share(count, blocks, block), share(count, blocks, block + 1), block,
+                    blocks > dirac__team_lanes(job->team), dirac__team_goes_on(job->team, blocks, block));
+}
+
+#endif
+
+/* Apart, blocks of tiles or, where all channels are one vector, of lines of tiles. */
+static void run_apart(product_job *job, dirac__team *team)
+{
+    const int64_t count = job->tiling.count;
+#if WINOGRAD_HAS_LINES
+    if (has_lines(job->summed, job->written, &job->tiling)) {
+        job->cut.blocks = at_most(job->cut.blocks, count / job->tiling.wide);
+        dirac__team_run(team, job->cut.blocks, run_lines, job);
+        return;
+    }
+#endif
+    job->cut.most = (count + job->cut.blocks - 1) / job->cut.blocks;
+    dirac__team_run(team, job->cut.blocks, run_block, job);
+}
+
 /* Blocks do not change an element's bits, so the team's size may decide about them, unless blocks are summed over. */
 static void run_product(product_job *job, dirac__team *team)
 {
@@ -285,12 +302,8 @@ static void run_product(product_job *job, dirac__team *team)
     }
     if (job->cut.together) {
         run_together(job, team);
-    } else if (WINOGRAD(has_lines)(job->summed, job->written, &job->tiling)) {
-        job->cut.blocks = at_most(job->cut.blocks, count / job->tiling.wide);
-        dirac__team_run(team, job->cut.blocks, run_lines, job);
     } else {
-        job->cut.most = (count + job->cut.blocks - 1) / job->cut.blocks;
-        dirac__team_run(team, job->cut.blocks, run_block, job);
+        run_apart(job, team);
     }
     finish_outputs(&job->out, group_count(&job->cut, count));
 }

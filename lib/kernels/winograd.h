@@ -27,41 +27,6 @@
 #include "kernels/winograd_points2.h"
 #endif
 
-#define WINOGRAD_PAIRS (WINOGRAD_IN / 2)
-
-/* B' d: input to points. */
-static ALWAYS_INLINE void input_transform(vec out[WINOGRAD_IN], const vec in[WINOGRAD_IN])
-{
-    UNROLL
-    for (int pair = 0; pair < WINOGRAD_PAIRS; pair++) {
-        vec points[2];
-        input_pair(pair, points, in);
-        out[pair_point(pair, 0)] = points[0];
-        out[pair_point(pair, 1)] = points[1];
-    }
-}
-
-/* Two products of a pair's points to what output_join takes. */
-static ALWAYS_INLINE void output_pair(int pair, vec *a, vec *b)
-{
-    const vec sum = *a + *b, difference = *a - *b;
-    *a = pair == 0 ? *a : sum;
-    *b = pair == 0 ? *b : difference;
-}
-
-/* A' m: points to outputs. */
-static ALWAYS_INLINE void output_transform(vec out[WINOGRAD_OUT], const vec in[WINOGRAD_IN])
-{
-    vec pairs[WINOGRAD_PAIRS][2];
-    UNROLL
-    for (int pair = 0; pair < WINOGRAD_PAIRS; pair++) {
-        pairs[pair][0] = in[pair_point(pair, 0)];
-        pairs[pair][1] = in[pair_point(pair, 1)];
-        output_pair(pair, &pairs[pair][0], &pairs[pair][1]);
-    }
-    output_join(out, pairs);
-}
-
 /* The tiles of a convolution: tile t is row ty, column tx of image t / (high * wide). */
 typedef struct dirac__tiling {
     int64_t high, wide, count; /* tiles of one image in each direction; of all images */

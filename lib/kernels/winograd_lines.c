@@ -12,7 +12,8 @@
 
 #include "kernels/winograd_ahead.h"
 
-#define SEGMENT (TILE_ROWS < 8 ? TILE_ROWS : 8) /* tiles at a time: one product's rows */
+#if WINOGRAD_HAS_LINES
+
 #define SEGMENT_COLUMNS (SEGMENT * WINOGRAD_OUT + 2)
 
 static const float zeros[SEGMENT_COLUMNS * DIRAC_LANES];
@@ -50,9 +51,26 @@ static segment find_segment(const dirac__lines *job, const dirac__tile_place *pl
 
 /* ---- inputs ---- */
 
-/* One column of inputs to a pair of rows of points. `active`: through scale and shift. `inside`: of the image. */
+typedef int32_t bits __attribute__((vector_size(DIRAC_LANES * 4)));
+
+/* How inputs are read: as they are, or through max(scale x + shift, 0) and, behind that map, with rows outside as zeros. */
+typedef struct reading {
+    vec scale, shift;
+    bits rows[WINOGRAD_IN]; /* all ones, or zeros outside */
+} reading;
+
+static ALWAYS_INLINE reading read_through(const dirac__activation *map, const segment *s)
+{
+    reading r = {.scale = vec_load(map->scale), .shift = vec_load(map->shift)};
+    for (int64_t i = 0; i < WINOGRAD_IN; i++) {
+        r.rows[i] = (bits){0} - (i >= s->top && i < s->bottom);
+    }
+    return r;
+}
+
+/* One column of inputs to a pair of rows of points. `inside`: of the image. */
 static ALWAYS_INLINE void read_column(int active, int pair, int inside, vec *p, vec *q, const segment *s, int64_t j,
-                                      vec scale, vec shift)
+                                      const reading *r)
 {
     vec column[WINOGRAD_IN], points[2] = {{0}, {0}};
     if (inside) {
@@ -60,10 +78,7 @@ static ALWAYS_INLINE void read_column(int active, int pair, int inside, vec *p, 
         for (int i = 0; i < WINOGRAD_IN; i++) {
             column[i] = vec_load(s->rows[i] + j * DIRAC_LANES);
             if (active) {
-                column[i] = vec_relu(scale * column[i] + shift);
-                if (i < s->top || i >= s->bottom) {
-                    column[i] = (vec){0};
-                }
+                column[i] = (vec)((bits)vec_relu(r->scale * column[i] + r->shift) & r->rows[i]);
             }
         }
         input_pair(pair, points, column);
@@ -76,17 +91,17 @@ static ALWAYS_INLINE void read_column(int active, int pair, int inside, vec *p, 
 static ALWAYS_INLINE void transform_pair(int active, int pair, point_rows v, const segment *in, const dirac__activation *map)
 {
     const segment s = *in; /* of which the compiler knows that v is no part */
-    const vec scale = active ? vec_load(map->scale) : (vec){0}, shift = active ? vec_load(map->shift) : (vec){0};
+    const reading r = active ? read_through(map, in) : (reading){.scale = {0}};
     vec p[WINOGRAD_IN], q[WINOGRAD_IN], points[WINOGRAD_IN];
     UNROLL
     for (int j = 0; j < 2; j++) {
-        read_column(active, pair, j >= s.begin && j < s.end, &p[j], &q[j], &s, j, scale, shift);
+        read_column(active, pair, j >= s.begin && j < s.end, &p[j], &q[j], &s, j, &r);
     }
     for (int64_t t = 0, left = 0; t < s.tiles; t++, left += WINOGRAD_OUT) {
         const int whole = left + WINOGRAD_IN <= s.end;
         UNROLL
         for (int j = 2; j < WINOGRAD_IN; j++) {
-            read_column(active, pair, whole || left + j < s.end, &p[j], &q[j], &s, left + j, scale, shift);
+            read_column(active, pair, whole || left + j < s.end, &p[j], &q[j], &s, left + j, &r);
         }
         input_transform(points, p);
         UNROLL
@@ -113,17 +128,14 @@ typedef void pair_function(point_rows v, const segment *s, const dirac__activati
     {                                                                                       \
         transform_pair(active, pair, v, s, map);                                            \
     }
-PAIR_INSTANCE(pair_0, 0, 0)
-PAIR_INSTANCE(pair_1, 0, 1)
-PAIR_INSTANCE(active_0, 1, 0)
-PAIR_INSTANCE(active_1, 1, 1)
-#if WINOGRAD_PAIRS == 3
-PAIR_INSTANCE(pair_2, 0, 2)
-PAIR_INSTANCE(active_2, 1, 2)
-static pair_function *const transforms[2][WINOGRAD_PAIRS] = {{pair_0, pair_1, pair_2}, {active_0, active_1, active_2}};
-#else
-static pair_function *const transforms[2][WINOGRAD_PAIRS] = {{pair_0, pair_1}, {active_0, active_1}};
-#endif
+PAIR_INSTANCE(transform_ends, 0, 0)
+PAIR_INSTANCE(transform_a, 0, 1)
+PAIR_INSTANCE(transform_b, 0, 2)
+PAIR_INSTANCE(active_ends, 1, 0)
+PAIR_INSTANCE(active_a, 1, 1)
+PAIR_INSTANCE(active_b, 1, 2)
+static pair_function *const transforms[2][POINT_PAIRS] = {{transform_ends, transform_a, transform_b},
+                                                          {active_ends, active_a, active_b}};
 
 /* ---- products ---- */
 
@@ -174,12 +186,12 @@ static void multiply_pair(int pair, point_rows v, const float *packed, int64_t t
 /* One tile's products of a pair, through A by rows, as output_join takes them. */
 static ALWAYS_INLINE void pair_outputs(int pair, vec out[2][WINOGRAD_OUT], point_rows v, int64_t t)
 {
-    vec p[WINOGRAD_IN], q[WINOGRAD_IN];
+    vec p[WINOGRAD_IN], q[WINOGRAD_IN], two[2];
     UNROLL
     for (int j = 0; j < WINOGRAD_IN; j++) {
-        p[j] = vec_load(v[j] + t * DIRAC_LANES);
-        q[j] = vec_load(v[WINOGRAD_IN + j] + t * DIRAC_LANES);
-        output_pair(pair, &p[j], &q[j]);
+        output_pair(pair, two, vec_load(v[j] + t * DIRAC_LANES), vec_load(v[WINOGRAD_IN + j] + t * DIRAC_LANES));
+        p[j] = two[0];
+        q[j] = two[1];
     }
     output_transform(out[0], p);
     output_transform(out[1], q);
@@ -213,17 +225,17 @@ static void keep_pair(int pair, pair_rows kept, point_rows v, int64_t tiles)
 static ALWAYS_INLINE void join_tile(vec out[WINOGRAD_OUT][WINOGRAD_OUT], pair_rows *kept, point_rows v, int64_t t)
 {
     vec last[2][WINOGRAD_OUT];
-    pair_outputs(WINOGRAD_PAIRS - 1, last, v, t);
+    pair_outputs(POINT_PAIRS - 1, last, v, t);
     UNROLL
     for (int j = 0; j < WINOGRAD_OUT; j++) {
-        vec pairs[WINOGRAD_PAIRS][2], column[WINOGRAD_OUT];
+        vec pairs[POINT_PAIRS][2], column[WINOGRAD_OUT];
         UNROLL
         for (int which = 0; which < 2; which++) {
             UNROLL
-            for (int pair = 0; pair < WINOGRAD_PAIRS - 1; pair++) {
+            for (int pair = 0; pair < POINT_PAIRS - 1; pair++) {
                 pairs[pair][which] = vec_load(kept[pair][t][which][j]);
             }
-            pairs[WINOGRAD_PAIRS - 1][which] = last[which][j];
+            pairs[POINT_PAIRS - 1][which] = last[which][j];
         }
         output_join(column, pairs);
         UNROLL
@@ -233,37 +245,67 @@ static ALWAYS_INLINE void join_tile(vec out[WINOGRAD_OUT][WINOGRAD_OUT], pair_ro
     }
 }
 
-static ALWAYS_INLINE void write_joined(int mode, int whole, const dirac__output *o, const tile_target *target,
-                                       vec out[WINOGRAD_OUT][WINOGRAD_OUT], float *part, int32_t first)
+/* The same into memory, by rows. */
+static void store_tile(float tile[WINOGRAD_OUT][WINOGRAD_OUT * DIRAC_LANES], pair_rows *kept, point_rows v, int64_t t)
 {
-    vector_writer w = start_vector(mode, o, target, 0, part, first);
-    if (mode == WRITE_MOMENTS && first) {
-        w.pivot = out[0][0] + w.bias;
+    vec out[WINOGRAD_OUT][WINOGRAD_OUT];
+    join_tile(out, kept, v, t);
+    UNROLL
+    for (int i = 0; i < WINOGRAD_OUT; i++) {
+        UNROLL
+        for (int j = 0; j < WINOGRAD_OUT; j++) {
+            vec_store(tile[i] + j * DIRAC_LANES, out[i][j]);
+        }
     }
+}
+
+/* A whole tile in the form that inference has, without a detour through memory. */
+static ALWAYS_INLINE void write_whole(vector_writer *w, pair_rows *kept, point_rows v, int64_t t)
+{
+    vec out[WINOGRAD_OUT][WINOGRAD_OUT];
+    join_tile(out, kept, v, t);
     UNROLL
     for (int64_t i = 0; i < WINOGRAD_OUT; i++) {
-        if (whole || i < w.high) {
-            write_row(mode, whole, &w, i, out[i]);
+        write_row(WRITE_PLAIN, 1, w, i, out[i]);
+    }
+}
+
+/* Any tile in any form; `first` of its group or not. */
+static ALWAYS_INLINE void write_stored(int mode, const dirac__output *o, const tile_target *target, pair_rows *kept,
+                                       point_rows v, int64_t t, float *part, int32_t first)
+{
+    float tile[WINOGRAD_OUT][WINOGRAD_OUT * DIRAC_LANES];
+    vector_writer w = start_vector(mode, o, target, 0, part, first);
+    store_tile(tile, kept, v, t);
+    if (mode == WRITE_MOMENTS && first) {
+        w.pivot = vec_load(tile[0]) + w.bias;
+    }
+    for (int64_t i = 0; i < w.high; i++) {
+        vec row[WINOGRAD_OUT];
+        UNROLL
+        for (int j = 0; j < WINOGRAD_OUT; j++) {
+            row[j] = vec_load(tile[i] + j * DIRAC_LANES);
         }
+        write_row(mode, 0, &w, i, row);
     }
     finish_vector(mode, &w, 0, part, first);
 }
 
-/* `first`: of the group. */
-static ALWAYS_INLINE void write_segment(int mode, const dirac__lines *job, const segment *s, pair_rows *kept, point_rows v,
-                                        float *part, int32_t first)
+/* The tiles of a segment one by one. `relu`: constant, and that of the output. `first`: of the group. */
+static ALWAYS_INLINE void write_segment(int mode, int relu, const dirac__lines *job, const segment *s, pair_rows *kept,
+                                        point_rows v, float *part, int32_t first)
 {
     const dirac__output o = *job->out;
     const int64_t columns = job->tiling->target[1] - s->place.column * WINOGRAD_OUT;
     tile_target target = find_target(job->tiling, &s->place, DIRAC_LANES);
     for (int64_t t = 0; t < s->tiles; t++, target.offset += WINOGRAD_OUT * DIRAC_LANES) {
-        vec out[WINOGRAD_OUT][WINOGRAD_OUT];
-        join_tile(out, kept, v, t);
         target.wide = at_most(WINOGRAD_OUT, columns - t * WINOGRAD_OUT);
-        if (target.high == WINOGRAD_OUT && target.wide == WINOGRAD_OUT) {
-            write_joined(mode, 1, &o, &target, out, part, first && t == 0);
+        if (mode == WRITE_PLAIN && target.high == WINOGRAD_OUT && target.wide == WINOGRAD_OUT) {
+            vector_writer w = start_vector(WRITE_PLAIN, &o, &target, 0, NULL, 0);
+            w.relu = relu;
+            write_whole(&w, kept, v, t);
         } else {
-            write_joined(mode, 0, &o, &target, out, part, first && t == 0);
+            write_stored(mode, &o, &target, kept, v, t, part, first && t == 0);
         }
     }
 }
@@ -271,18 +313,26 @@ static ALWAYS_INLINE void write_segment(int mode, const dirac__lines *job, const
 typedef void write_function(const dirac__lines *job, const segment *s, pair_rows *kept, point_rows v, float *part,
                             int32_t first);
 
-#define WRITE_INSTANCE(name, mode)                                                                                      \
+#define WRITE_INSTANCE(name, mode, relu)                                                                                \
     static void name(const dirac__lines *job, const segment *s, pair_rows *kept, point_rows v, float *part,             \
                      int32_t first)                                                                                     \
     {                                                                                                                   \
-        write_segment(mode, job, s, kept, v, part, first);                                                              \
+        write_segment(mode, relu, job, s, kept, v, part, first);                                                        \
     }
-WRITE_INSTANCE(write_plain, WRITE_PLAIN)
-WRITE_INSTANCE(write_relu, WRITE_RELU)
-WRITE_INSTANCE(write_moments, WRITE_MOMENTS)
-WRITE_INSTANCE(write_masked, WRITE_MASKED)
-static write_function *const writers[] = {[WRITE_PLAIN] = write_plain, [WRITE_RELU] = write_relu,
-                                          [WRITE_MOMENTS] = write_moments, [WRITE_MASKED] = write_masked};
+WRITE_INSTANCE(write_plain, WRITE_PLAIN, 0)
+WRITE_INSTANCE(write_relu, WRITE_PLAIN, 1)
+WRITE_INSTANCE(write_moments, WRITE_MOMENTS, 0)
+WRITE_INSTANCE(write_masked, WRITE_MASKED, 0)
+
+/* Moments are wanted of outputs that no ReLU changes. */
+static write_function *find_writer(const dirac__output *o)
+{
+    switch (write_mode(o)) {
+    case WRITE_MASKED: return write_masked;
+    case WRITE_MOMENTS: return write_moments;
+    default: return o->relu ? write_relu : write_plain;
+    }
+}
 
 /* ---- lines ---- */
 
@@ -290,16 +340,16 @@ static write_function *const writers[] = {[WRITE_PLAIN] = write_plain, [WRITE_RE
 static void run_segment(const dirac__lines *job, const segment *s, float *part, int32_t first, dirac__calls *calls)
 {
     _Alignas(64) point_rows v;
-    _Alignas(64) pair_rows kept[WINOGRAD_PAIRS - 1];
+    _Alignas(64) pair_rows kept[POINT_PAIRS - 1];
     const int active = job->activation != NULL && job->activation->scale != NULL;
-    for (int pair = 0; pair < WINOGRAD_PAIRS; pair++) {
+    for (int pair = 0; pair < POINT_PAIRS; pair++) {
         transforms[active][pair](v, s, job->activation);
         multiply_pair(pair, v, job->packed, s->tiles, calls);
-        if (pair < WINOGRAD_PAIRS - 1) {
+        if (pair < POINT_PAIRS - 1) {
             keep_pair(pair, kept[pair], v, s->tiles);
         }
     }
-    writers[write_mode(job->out)](job, s, kept, v, part, first);
+    find_writer(job->out)(job, s, kept, v, part, first);
 }
 
 /* The pixels of the next line of tiles, if there is one for this lane, and of what this one writes. */
@@ -316,11 +366,6 @@ static dirac__calls calls_of(const dirac__lines *job, int64_t line, int32_t goes
         add_call(&calls, job->out->mask->z, target);
     }
     return calls;
-}
-
-int32_t WINOGRAD(has_lines)(int64_t summed, int64_t written, const dirac__tiling *tiling)
-{
-    return summed == DIRAC_LANES && written == DIRAC_LANES && tiling->wide >= SEGMENT / 2;
 }
 
 void WINOGRAD(lines)(const dirac__lines *job, int64_t l0, int64_t l1, int64_t group, int32_t calling, int32_t goes_on)
@@ -350,3 +395,5 @@ void WINOGRAD(lines)(const dirac__lines *job, int64_t l0, int64_t l1, int64_t gr
         part[0] = (float)pixels;
     }
 }
+
+#endif

@@ -5,6 +5,13 @@
 
 #include "kernels/winograd_output.h"
 
+/* Built where it pays: vectors of 16 channels, tiles of 4x4. */
+#define WINOGRAD_HAS_LINES (DIRAC_LANES == 16 && WINOGRAD_OUT == 4)
+
+#if WINOGRAD_HAS_LINES
+
+#define SEGMENT 8 /* tiles of a line that are worked on at a time */
+
 typedef struct dirac__lines {
     const float *x;
     const dirac__activation *activation;
@@ -14,10 +21,15 @@ typedef struct dirac__lines {
 } dirac__lines;
 
 /* Whether a convolution has these channels, and lines long enough to be worked on for themselves. */
-int32_t WINOGRAD(has_lines)(int64_t summed, int64_t written, const dirac__tiling *tiling);
+static inline int32_t has_lines(int64_t summed, int64_t written, const dirac__tiling *tiling)
+{
+    return summed == DIRAC_LANES && written == DIRAC_LANES && tiling->wide >= SEGMENT / 2;
+}
 
 /* Lines l0 to l1 - 1 of all images, which are group `group` of the output. `calling`: the pixels that each writes and that
  * the next one reads are called for, the last one's next too if `goes_on`. */
 void WINOGRAD(lines)(const dirac__lines *job, int64_t l0, int64_t l1, int64_t group, int32_t calling, int32_t goes_on);
+
+#endif
 
 #endif

@@ -14,7 +14,7 @@
 
 #include "kernels/winograd.h"
 
-enum { WRITE_PLAIN, WRITE_RELU, WRITE_MOMENTS, WRITE_MASKED };
+enum { WRITE_PLAIN, WRITE_MOMENTS, WRITE_MASKED };
 
 typedef struct dirac__output {
     float *y; /* (images, target, written) */
@@ -26,10 +26,9 @@ typedef struct dirac__output {
     int64_t written;
 } dirac__output;
 
-/* Moments are those of outputs that no ReLU has changed. */
 static inline int write_mode(const dirac__output *o)
 {
-    return o->mask != NULL ? WRITE_MASKED : o->moments != NULL ? WRITE_MOMENTS : o->relu ? WRITE_RELU : WRITE_PLAIN;
+    return o->mask != NULL ? WRITE_MASKED : o->moments != NULL ? WRITE_MOMENTS : WRITE_PLAIN;
 }
 
 /* M: [point][panel][t][width], point apart by stride; tile t0 of the tiling is number `first` of `count`. */
@@ -63,7 +62,9 @@ typedef struct vector_writer {
     float *y;
     const float *z;
     int64_t line, channels, high, wide;
-    vec bias, pivot, scale, shift, mean, sum, second;
+    vec bias, pivot, scale, shift, mean;
+    int32_t relu;
+    vec sum, second;
 } vector_writer;
 
 /* One row of outputs. */
@@ -89,7 +90,7 @@ static ALWAYS_INLINE void write_row(int mode, int whole, vector_writer *w, int64
                 w->sum += d;
                 w->second += d * d;
             }
-            if (mode == WRITE_RELU) {
+            if (w->relu) {
                 v = vec_relu(v);
             }
         }
@@ -102,7 +103,7 @@ static ALWAYS_INLINE vector_writer start_vector(int mode, const dirac__output *o
                                                 const float *part, int32_t first)
 {
     vector_writer w = {.y = o->y + target->offset + c, .line = target->line, .channels = o->written,
-                       .high = target->high, .wide = target->wide};
+                       .high = target->high, .wide = target->wide, .relu = o->relu};
     if (o->bias != NULL) {
         w.bias = vec_load(o->bias + c);
     }
@@ -125,7 +126,7 @@ static ALWAYS_INLINE void finish_vector(int mode, const vector_writer *w, int64_
     if (mode == WRITE_MOMENTS && first) {
         vec_store(pivot, w->pivot);
     }
-    if (mode == WRITE_MOMENTS || mode == WRITE_MASKED) {
+    if (mode != WRITE_PLAIN) {
         vec_store(sum, first ? w->sum : vec_load(sum) + w->sum);
         vec_store(second, first ? w->second : vec_load(second) + w->second);
     }
@@ -147,7 +148,7 @@ static ALWAYS_INLINE void write_vector(int mode, int whole, vector_writer *w, co
             middle[i][j] = out[i];
         }
     }
-    for (int64_t i = 0; i < WINOGRAD_OUT && (whole || i < w->high); i++) {
+    for (int64_t i = 0; i < (whole ? WINOGRAD_OUT : w->high); i++) {
         output_transform(out, middle[i]);
         if (mode == WRITE_MOMENTS && first && i == 0) {
             w->pivot = out[0] + w->bias;
@@ -183,7 +184,7 @@ static ALWAYS_INLINE void write_tiles(int mode, const dirac__output *o, const di
         }
         n += (float)(target.high * target.wide);
     }
-    if (mode == WRITE_MOMENTS || mode == WRITE_MASKED) {
+    if (mode != WRITE_PLAIN) {
         part[0] = n;
     }
 }
@@ -196,7 +197,6 @@ static inline void write_outputs(const dirac__output *o, const dirac__tiling *ti
     switch (write_mode(o)) {
     case WRITE_MASKED: write_tiles(WRITE_MASKED, o, tiling, products, t0, count, part); break;
     case WRITE_MOMENTS: write_tiles(WRITE_MOMENTS, o, tiling, products, t0, count, part); break;
-    case WRITE_RELU: write_tiles(WRITE_RELU, o, tiling, products, t0, count, part); break;
     default: write_tiles(WRITE_PLAIN, o, tiling, products, t0, count, part); break;
     }
 }

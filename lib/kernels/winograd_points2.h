@@ -3,30 +3,20 @@
 #ifndef KERNELS_WINOGRAD_POINTS2_H
 #define KERNELS_WINOGRAD_POINTS2_H
 
-/* Points in pairs: 0 and infinity, +-1. */
-static ALWAYS_INLINE int pair_point(int pair, int which)
+/* B' d: input to points. */
+static ALWAYS_INLINE void input_transform(vec out[4], const vec in[4])
 {
-    static const int points[2][2] = {{0, 3}, {1, 2}};
-    return points[pair][which];
+    out[0] = in[0] - in[2];
+    out[1] = in[2] + in[1];
+    out[2] = in[2] - in[1];
+    out[3] = in[3] - in[1];
 }
 
-/* B' d of one pair. */
-static ALWAYS_INLINE void input_pair(int pair, vec out[2], const vec in[4])
+/* A' m: points to outputs. */
+static ALWAYS_INLINE void output_transform(vec out[2], const vec in[4])
 {
-    if (pair == 0) {
-        out[0] = in[0] - in[2];
-        out[1] = in[3] - in[1];
-    } else {
-        out[0] = in[2] + in[1];
-        out[1] = in[2] - in[1];
-    }
-}
-
-/* A' m from pairs: what belongs to 0 and infinity, then sum and difference of what belongs to +-1. */
-static ALWAYS_INLINE void output_join(vec out[2], vec pairs[2][2])
-{
-    out[0] = pairs[0][0] + pairs[1][0];
-    out[1] = pairs[1][1] + pairs[0][1];
+    out[0] = in[0] + (in[1] + in[2]);
+    out[1] = (in[1] - in[2]) + in[3];
 }
 
 /* A y: the adjoint, outputs' gradients to points. */

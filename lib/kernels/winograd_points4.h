@@ -14,9 +14,10 @@
 #define POINT_B3 2.82842712474619010f /* b^3 */
 
 /* Points in pairs: 0 and infinity, +-a, +-b. */
+#define POINT_PAIRS 3
 static ALWAYS_INLINE int pair_point(int pair, int which)
 {
-    static const int points[3][2] = {{0, 5}, {1, 2}, {3, 4}};
+    static const int points[POINT_PAIRS][2] = {{0, 5}, {1, 2}, {3, 4}};
     return points[pair][which];
 }
 
@@ -34,13 +35,42 @@ static ALWAYS_INLINE void input_pair(int pair, vec out[2], const vec in[6])
     }
 }
 
-/* A' m from pairs: what belongs to 0 and infinity, then sum and difference of what belongs to +-a, and to +-b. */
-static ALWAYS_INLINE void output_join(vec out[4], vec pairs[3][2])
+/* B' d: input to points. */
+static ALWAYS_INLINE void input_transform(vec out[6], const vec in[6])
+{
+    UNROLL
+    for (int pair = 0; pair < POINT_PAIRS; pair++) {
+        vec points[2];
+        input_pair(pair, points, in);
+        out[pair_point(pair, 0)] = points[0];
+        out[pair_point(pair, 1)] = points[1];
+    }
+}
+
+/* A' m of one pair, as output_join takes it: the two themselves for 0 and infinity, or else their sum and difference. */
+static ALWAYS_INLINE void output_pair(int pair, vec out[2], vec a, vec b)
+{
+    out[0] = pair == 0 ? a : a + b;
+    out[1] = pair == 0 ? b : a - b;
+}
+
+static ALWAYS_INLINE void output_join(vec out[4], vec pairs[POINT_PAIRS][2])
 {
     out[0] = pairs[0][0] + pairs[1][0] + pairs[2][0];
     out[1] = POINT_A * pairs[1][1] + POINT_B * pairs[2][1];
     out[2] = 0.5f * pairs[1][0] + 2.0f * pairs[2][0];
     out[3] = POINT_A3 * pairs[1][1] + POINT_B3 * pairs[2][1] + pairs[0][1];
+}
+
+/* A' m: points to outputs. */
+static ALWAYS_INLINE void output_transform(vec out[4], const vec in[6])
+{
+    vec pairs[POINT_PAIRS][2];
+    UNROLL
+    for (int pair = 0; pair < POINT_PAIRS; pair++) {
+        output_pair(pair, pairs[pair], in[pair_point(pair, 0)], in[pair_point(pair, 1)]);
+    }
+    output_join(out, pairs);
 }
 
 /* A y: the adjoint, outputs' gradients to points. */

@@ -35,8 +35,12 @@ void WINOGRAD(multiply_panel)(float *m, const float *v, int64_t block, const flo
 {
     const int wide = width > DIRAC_LANES;
     for (int64_t t = 0; t < tiles; t += TILE_ROWS, v += block, m += TILE_ROWS * width) {
-        const int32_t pace = t < ahead.blocks * TILE_ROWS ? ahead.pace : DIRAC__CALLS_NONE;
-        KERNEL(rows_products)[pace][at_most(TILE_ROWS, tiles - t) - 1][wide](m, v, u, ahead.at, count, add);
+        const int64_t rows = at_most(TILE_ROWS, tiles - t);
+        int32_t pace = t < ahead.blocks * TILE_ROWS ? ahead.pace : DIRAC__CALLS_NONE;
+        if (pace == DIRAC__CALLS_HALF && rows < TILE_ROWS) {
+            pace = DIRAC__CALLS_WHOLE; /* there is no other product to share the calls with */
+        }
+        KERNEL(rows_products)[pace][rows - 1][wide](m, v, u, ahead.at, count, add);
         ahead.at += ahead.step;
     }
 }

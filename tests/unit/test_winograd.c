@@ -410,6 +410,7 @@ static void norms(kernel_run *run)
 {
     const dirac__convolution list[] = {shape(2, 16, 32, 5, 7, 1, 1), shape(1, 32, 16, 9, 8, 1, 1),
                                        shape(1, 48, 16, 3, 4, 2, 2), shape(9, 16, 48, 18, 13, 0, 0),
+                                       shape(3, 16, 16, 10, 31, 1, 1), shape(5, 16, 16, 7, 70, 2, 0),
                                        shape(2, large_channels() - 16, large_channels(), 7, 5, 1, 1)};
     for (size_t i = 0; i < sizeof list / sizeof list[0]; i++) {
         check_reading(run, &list[i]);
@@ -425,7 +426,8 @@ static void shapes(kernel_run *run)
     const dirac__convolution list[] = {
         shape(1, 16, 16, 4, 4, 1, 1),  shape(2, 16, 32, 5, 7, 1, 1),  shape(1, 32, 16, 9, 8, 1, 1),
         shape(3, 16, 16, 1, 1, 1, 1),  shape(1, 16, 48, 6, 13, 0, 0), shape(1, 48, 16, 3, 4, 2, 2),
-        shape(2, 16, 16, 10, 3, 2, 1), shape(1, 16, 16, 17, 17, 1, 1)};
+        shape(2, 16, 16, 10, 3, 2, 1), shape(1, 16, 16, 17, 17, 1, 1), shape(2, 16, 16, 9, 31, 1, 1),
+        shape(1, 16, 16, 6, 70, 2, 2), shape(2, 16, 16, 11, 34, 0, 0)};
     for (size_t i = 0; i < sizeof list / sizeof list[0]; i++)
         check_shape(run, &list[i], i % 2);
 }
@@ -439,8 +441,9 @@ static void test_shapes(void **state)
 /* Several blocks and chunks of tiles. */
 static void many_tiles(kernel_run *run)
 {
-    const dirac__convolution s = shape(10, 16, 16, 32, 28, 1, 1);
+    const dirac__convolution s = shape(10, 16, 16, 32, 28, 1, 1), lines = shape(6, 16, 16, 30, 32, 1, 1);
     check_shape(run, &s, 0);
+    check_shape(run, &lines, 1);
 }
 
 static void test_many_tiles(void **state)
@@ -467,24 +470,30 @@ static void test_large_weights(void **state)
 }
 
 /* An image's outputs do not depend on the images beside it. */
-static void alone(kernel_run *run)
+static void check_alone(kernel_run *run, const dirac__convolution *s)
 {
     const dirac__winograd *k = table(run);
-    const dirac__convolution s = shape(5, 16, 32, 9, 9, 1, 1);
-    const size_t in = (size_t)(s.ci * pixels(s.in)), out = (size_t)(s.co * pixels(s.out));
+    const size_t in = (size_t)(s->ci * pixels(s->in)), out = (size_t)(s->co * pixels(s->out)), n = (size_t)s->n;
     const int32_t lanes = run->team == NULL ? 1 : dirac__team_lanes(run->team);
-    float *x = random_floats(5 * in, 1, -1, 1), *w = random_floats((size_t)(s.co * s.ci * 9), 2, -1, 1);
-    float *packed = dirty(k->packed(&s)), *scratch = dirty(k->scratch(&s, 0, lanes));
-    float *y = dirty(5 * out), *one = dirty(out);
-    k->pack(packed, w, NULL, NULL, &s, run->team);
-    k->forward(y, x, NULL, &(dirac__filters){.packed = packed}, NULL, 0, NULL, scratch, &s, run->team);
-    for (size_t n = 0; n < 5; n++) {
-        dirac__convolution single = s;
+    float *x = random_floats(n * in, 1, -1, 1), *w = random_floats((size_t)(s->co * s->ci * 9), 2, -1, 1);
+    float *packed = dirty(k->packed(s)), *scratch = dirty(k->scratch(s, 0, lanes));
+    float *y = dirty(n * out), *one = dirty(out);
+    k->pack(packed, w, NULL, NULL, s, run->team);
+    k->forward(y, x, NULL, &(dirac__filters){.packed = packed}, NULL, 0, NULL, scratch, s, run->team);
+    for (size_t i = 0; i < n; i++) {
+        dirac__convolution single = *s;
         single.n = 1;
-        k->forward(one, x + n * in, NULL, &(dirac__filters){.packed = packed}, NULL, 0, NULL, scratch, &single, run->team);
-        check_bits("image alone", one, y + n * out, out);
+        k->forward(one, x + i * in, NULL, &(dirac__filters){.packed = packed}, NULL, 0, NULL, scratch, &single, run->team);
+        check_bits("image alone", one, y + i * out, out);
     }
     free(x), free(w), free(packed), free(scratch), free(y), free(one);
+}
+
+static void alone(kernel_run *run)
+{
+    const dirac__convolution s = shape(5, 16, 32, 9, 9, 1, 1), lines = shape(5, 16, 16, 9, 39, 1, 1);
+    check_alone(run, &s);
+    check_alone(run, &lines);
 }
 
 static void test_alone(void **state)
@@ -495,28 +504,29 @@ static void test_alone(void **state)
 
 /* One NaN among ones, read as it is or through a batch norm and ReLU, is in every output whose window holds it, ReLU or not,
  * and in none whose tile does not. */
-static void check_nan(kernel_run *run, const dirac__activation *activation)
+static void check_nan(kernel_run *run, const dirac__activation *activation, int64_t width, int64_t column)
 {
     const dirac__winograd *k = table(run);
-    const dirac__convolution s = shape(1, 16, 16, 9, 10, 1, 1); /* a tile inside, and all kinds at the border */
-    const int64_t row = 4, column = 5, out = out_size;
+    const dirac__convolution s = shape(1, 16, 16, 9, width, 1, 1);
+    const int64_t row = 4, out = out_size;
+    const size_t count = (size_t)(9 * width * 16);
     const int32_t lanes = run->team == NULL ? 1 : dirac__team_lanes(run->team);
-    float *x = new_floats(90 * 16), *w = new_floats(16 * 16 * 9), *packed = dirty(k->packed(&s));
-    float *scratch = dirty(k->scratch(&s, 0, lanes)), *y = dirty(90 * 16);
-    for (size_t i = 0; i < 90 * 16; i++)
+    float *x = new_floats(count), *w = new_floats(16 * 16 * 9), *packed = dirty(k->packed(&s));
+    float *scratch = dirty(k->scratch(&s, 0, lanes)), *y = dirty(count);
+    for (size_t i = 0; i < count; i++)
         x[i] = 1;
     for (size_t i = 0; i < 16 * 16 * 9; i++)
         w[i] = 1;
-    x[(row * 10 + column) * 16 + 3] = NAN;
+    x[(row * width + column) * 16 + 3] = NAN;
     k->pack(packed, w, NULL, NULL, &s, run->team);
     k->forward(y, x, activation, &(dirac__filters){.packed = packed}, NULL, 1, NULL, scratch, &s, run->team);
     for (int64_t i = 0; i < 9; i++)
-        for (int64_t j = 0; j < 10; j++) {
+        for (int64_t j = 0; j < width; j++) {
             const int64_t top = i / out * out - 1, left = j / out * out - 1;
             const int holds = llabs(i - row) <= 1 && llabs(j - column) <= 1;
             const int tile_holds = row >= top && row < top + out + 2 && column >= left && column < left + out + 2;
             for (int64_t c = 0; c < 16; c++) {
-                const float value = y[(i * 10 + j) * 16 + c];
+                const float value = y[(i * width + j) * 16 + c];
                 assert_true(holds ? isnan(value) : tile_holds || isfinite(value));
             }
         }
@@ -529,8 +539,10 @@ static void nan_inputs(kernel_run *run)
     for (int c = 0; c < 16; c++)
         scale[c] = 1;
     const dirac__activation activation = {scale, shift};
-    check_nan(run, NULL);
-    check_nan(run, &activation);
+    check_nan(run, NULL, 10, 5); /* a tile inside, and all kinds at the border */
+    check_nan(run, &activation, 10, 5);
+    check_nan(run, NULL, 38, 20); /* so wide that lines of tiles are worked on for themselves */
+    check_nan(run, &activation, 38, 20);
 }
 
 static void test_nan(void **state)
