@@ -23,13 +23,13 @@ def for_clang(entry):
 
 
 def choose(entries):
-    """One entry a file and size of Winograd's tiles: that of x86-64-v3, or else of the first instruction set."""
+    """One entry a file and size of Winograd's tiles: that of x86-64-v4, or else of the first instruction set."""
     chosen = {}
     for entry in entries:
         path = os.path.relpath(os.path.join(entry["directory"], entry["file"]), ROOT)
         key = path, macro(entry["command"], "WINOGRAD_OUT")
         if path.startswith(("lib/", "examples/")) and path.endswith(".c"):
-            if key not in chosen or macro(entry["command"], "DIRAC_VARIANT") == "v3":
+            if key not in chosen or macro(entry["command"], "DIRAC_VARIANT") == "v4":
                 chosen[key] = for_clang(entry)
     return chosen
 
