@@ -135,7 +135,8 @@ static void check_forward(kernel_run *run, const dirac__convolution *s, const fl
     witness(run, y, count * sizeof *y);
     check_unpacked(run, s, 0, y, xl, bias, &(dirac__filters){NULL, w, scale, delta}, count);
     float *relu = dirty(count);
-    k->forward(relu, xl, NULL, &(dirac__filters){.packed = packed}, bias, 1, NULL, scratch, s, run->team);
+    k->forward(relu, xl, &(dirac__activation){NULL, NULL}, &(dirac__filters){.packed = packed}, bias, 1, NULL, scratch, s,
+               run->team); /* read as it is, too */
     for (size_t i = 0; i < count; i++)
         assert_true(relu[i] == (y[i] > 0 ? y[i] : 0));
     free(xl), free(packed), free(scratch), free(y), free(bias), free(twin), free(bound), free(yf), free(want), free(relu);
