@@ -190,8 +190,8 @@ static ALWAYS_INLINE void write_tiles(int mode, const dirac__output *o, const di
 }
 
 /* Writes `count` tiles from t0 on; they are group `group`. */
-static inline void write_outputs(const dirac__output *o, const dirac__tiling *tiling, const dirac__products *products, int64_t t0,
-                          int64_t count, int64_t group)
+static inline void write_outputs(const dirac__output *o, const dirac__tiling *tiling, const dirac__products *products,
+                                 int64_t t0, int64_t count, int64_t group)
 {
     float *part = o->parts + group * dirac__group_floats(o->written);
     switch (write_mode(o)) {

@@ -38,7 +38,7 @@ void WINOGRAD(multiply_panel)(float *m, const float *v, int64_t block, const flo
         const int64_t rows = at_most(TILE_ROWS, tiles - t);
         int32_t pace = t < ahead.blocks * TILE_ROWS ? ahead.pace : DIRAC__CALLS_NONE;
         if (pace == DIRAC__CALLS_HALF && rows < TILE_ROWS) {
-            pace = DIRAC__CALLS_WHOLE; /* there is no other product to share the calls with */
+            pace = DIRAC__CALLS_WHOLE; /* some lines too many, which does no harm */
         }
         KERNEL(rows_products)[pace][rows - 1][wide](m, v, u, ahead.at, count, add);
         ahead.at += ahead.step;
