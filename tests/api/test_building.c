@@ -27,7 +27,7 @@ static void build_refused(dirac_net *net, int32_t status, const char *a, const c
 static void test_first_mistake_is_reported(void **state)
 {
     (void)state;
-    dirac_net *net = new_net();
+    dirac_net *net = new_net(context);
     dirac_node *x = dirac_net_input2d(net, 3, 8, 8);
     dirac_node *good = dirac_net_conv2d(net, x, 4, 3);
     ok(dirac_node_set_name(good, "stem"));
@@ -48,7 +48,7 @@ static void test_first_mistake_is_reported(void **state)
 static void test_null_runs_down_the_chain(void **state)
 {
     (void)state;
-    dirac_net *net = new_net();
+    dirac_net *net = new_net(context);
     dirac_node *x = dirac_net_input2d(net, 3, 8, 8);
     dirac_node *y = dirac_net_conv2d(net, x, 4, 2000); /* kernels are at most 1024 */
     assert_null(y);
@@ -60,7 +60,7 @@ static void test_null_runs_down_the_chain(void **state)
     refused(dirac_node_set_int(y, "bias", 0), DIRAC_ERR_ARGUMENT); /* NULL */
     build_refused(net, DIRAC_ERR_ARGUMENT, "conv", "kernel", "2000, legal are 1 to 1024");
 
-    net = new_net(); /* a NULL that no earlier mistake explains is itself the mistake */
+    net = new_net(context); /* a NULL that no earlier mistake explains is itself the mistake */
     dirac_net_input(net, 3);
     assert_null(dirac_net_relu(net, NULL));
     build_refused(net, DIRAC_ERR_ARGUMENT, "relu", "NULL", "");
@@ -69,7 +69,7 @@ static void test_null_runs_down_the_chain(void **state)
 /* The statement of each case makes one mistake on net with input x (3, 8, 8) and vectors v (7). */
 #define MISTAKE(status, a, b, c, statement)                                                        \
     do {                                                                                           \
-        dirac_net *net = new_net();                                                                \
+        dirac_net *net = new_net(context);                                                                \
         dirac_node *x = dirac_net_input2d(net, 3, 8, 8), *v = dirac_net_input(net, 7);             \
         assert_non_null(v);                                                                        \
         dirac_net_output(net, dirac_net_relu(net, x));                                             \
@@ -154,13 +154,13 @@ static void test_each_builder_sticks(void **state)
 static void test_nets_without_ends(void **state)
 {
     (void)state;
-    dirac_net *net = new_net();
+    dirac_net *net = new_net(context);
     build_refused(net, DIRAC_ERR_STATE, "no input", "", "");
-    net = new_net();
+    net = new_net(context);
     dirac_net_input(net, 3);
     build_refused(net, DIRAC_ERR_STATE, "no output", "", "");
     /* An input too large for any machine is refused, not multiplied out. */
-    net = new_net();
+    net = new_net(context);
     const int64_t huge = INT64_C(1) << 30;
     dirac_net_output(net, dirac_net_relu(net, dirac_net_input3d(net, huge, huge, huge, huge)));
     build_refused(net, DIRAC_ERR_LIMIT, "input", "", "");
@@ -169,7 +169,7 @@ static void test_nets_without_ends(void **state)
 static void test_nodes_of_another_net(void **state)
 {
     (void)state;
-    dirac_net *other = new_net();
+    dirac_net *other = new_net(context);
     dirac_node *theirs = dirac_net_relu(other, dirac_net_input2d(other, 3, 8, 8));
     dirac_net_output(other, theirs);
     MISTAKE(DIRAC_ERR_ARGUMENT, "relu", "another net", "", assert_null(dirac_net_relu(net, theirs)));
@@ -192,7 +192,7 @@ static void test_names(void **state)
 {
     (void)state;
     char text[8] = "stem";
-    dirac_net *net = new_net();
+    dirac_net *net = new_net(context);
     dirac_node *x = dirac_net_input2d(net, 3, 8, 8);
     check_name(x, "input");
     dirac_node *a = dirac_net_conv2d(net, x, 3, 3), *b = dirac_net_conv2d(net, a, 3, 3);
@@ -230,7 +230,7 @@ static void test_long_full_names(void **state)
     memset(scope, 's', 200);
     scope[200] = '\0';
     snprintf(full, sizeof full, "%s.%s.linear", scope, scope);
-    dirac_net *net = new_net(), *copies[3];
+    dirac_net *net = new_net(context), *copies[3];
     dirac_node *x = dirac_net_input(net, 3);
     ok(dirac_net_push_scope(net, scope));
     ok(dirac_net_push_scope(net, scope));
@@ -260,7 +260,7 @@ static void test_illegal_names(void **state)
     memset(too_long, 'a', sizeof too_long);
     memset(longest, 'a', sizeof longest);
     too_long[sizeof too_long - 1] = longest[sizeof longest - 1] = 0;
-    dirac_net *named = new_net();
+    dirac_net *named = new_net(context);
     dirac_node *input = dirac_net_input(named, 1);
     ok(dirac_node_set_name(input, longest)); /* 200 characters */
     check_name(input, longest);
@@ -298,7 +298,7 @@ static void test_attributes(void **state)
     const int64_t sizes[3] = {3, 1, 5};
     double real = -1;
     int64_t integer = -1;
-    dirac_net *net = new_net();
+    dirac_net *net = new_net(context);
     dirac_node *x = dirac_net_conv3d(net, dirac_net_input3d(net, 4, 6, 6, 6), 8, 3);
     check_ints(x, "kernel", 3, 3, 3, 3);
     check_ints(x, "padding", 3, -1, -1, -1);
@@ -338,7 +338,7 @@ static void test_attributes(void **state)
 static void test_sharing(void **state)
 {
     (void)state;
-    dirac_net *net = new_net();
+    dirac_net *net = new_net(context);
     dirac_node *x = dirac_net_input2d(net, 4, 5, 5);
     dirac_node *a = dirac_net_dirac_conv2d(net, x, 4, 3), *b = dirac_net_dirac_conv2d(net, a, 4, 3);
     dirac_node *c = dirac_net_dirac_conv2d(net, b, 4, 3);
@@ -383,7 +383,7 @@ static void test_refused_sharing(void **state)
 static void test_outputs_and_inputs(void **state)
 {
     (void)state;
-    dirac_net *net = new_net();
+    dirac_net *net = new_net(context);
     dirac_node *a = dirac_net_input(net, 3), *b = dirac_net_input1d(net, 2, 5);
     dirac_node *c = dirac_net_relu(net, b);
     assert_ptr_equal(dirac_net_output(net, c), c);
@@ -429,7 +429,7 @@ static void test_refused_outputs(void **state)
 static void test_after_build(void **state)
 {
     (void)state;
-    dirac_net *net = new_net();
+    dirac_net *net = new_net(context);
     dirac_node *x = dirac_net_input(net, 3);
     dirac_net_output(net, dirac_net_linear(net, x, 2));
     assert_int_equal(dirac_net_tensor_count(net), 0);
@@ -477,7 +477,7 @@ static void check_tensor(const dirac_net *net, int64_t index, const char *name, 
 static void test_tensors(void **state)
 {
     (void)state;
-    dirac_net *net = new_net();
+    dirac_net *net = new_net(context);
     dirac_node *conv = dirac_net_dirac_conv3d(net, dirac_net_input3d(net, 4, 3, 3, 3), 6, 3);
     ok(dirac_node_set_int(conv, "groups", 2));
     ok(dirac_node_set_int(conv, "bias", 1));
@@ -537,7 +537,7 @@ static dirac_node *conv_of(dirac_net *net, dirac_node *x, int a, int b)
 /* An image of 2^23 x 2^24 under kernels of 2^15 and 2^14 taps: just below 2^62 and 2^61 multiply-adds a layer. */
 static dirac_net *costly(int layers, int more)
 {
-    dirac_net *net = new_net();
+    dirac_net *net = new_net(context);
     dirac_node *x = dirac_net_input2d(net, 1, (int64_t)1 << 23, (int64_t)1 << 24);
     for (int i = 0; i < layers; i++)
         dirac_net_output(net, conv_of(net, x, 8, 7));
@@ -558,7 +558,7 @@ static void test_multiply_adds_beyond_counting(void **state)
     net = costly(2, 1);
     build_refused(net, DIRAC_ERR_LIMIT, "conv3", "multiply-adds", "9223372036854775807");
 
-    net = new_net();
+    net = new_net(context);
     dirac_node *x = dirac_net_input2d(net, 1, 256, 256);
     for (int i = 0; i < 3; i++)
         dirac_net_output(net, dirac_net_global_average_pool(net, conv_of(net, x, 8, 7)));
@@ -577,7 +577,7 @@ static void test_multiply_adds_beyond_counting(void **state)
 static void test_notes(void **state)
 {
     (void)state;
-    dirac_net *net = new_net();
+    dirac_net *net = new_net(context);
     char text[] = "cat\ndog";
     assert_null(dirac_net_note(net, "classes"));
     ok(dirac_net_set_note(net, "classes", text));
@@ -611,7 +611,7 @@ static void test_patterns(void **state)
     (void)state;
     static const char *const fitting[] = {"*", "**", "conv.weight", "conv.weight*", "conv.weight**", "*weight", "c*v.*t*"};
     static const char *const others[] = {"conv", "conv.weight*x", "conv.weights", "*.", "weight*", "c**w", ""};
-    dirac_net *net = new_net();
+    dirac_net *net = new_net(context);
     dirac_net_output(net, dirac_net_conv2d(net, dirac_net_input2d(net, 3, 8, 8), 3, 3));
     ok(dirac_net_build(net));
     for (size_t i = 0; i < sizeof fitting / sizeof fitting[0]; i++)
@@ -621,7 +621,7 @@ static void test_patterns(void **state)
         message_has("like \"conv.weight\"");
     }
     dirac_net_destroy(net);
-    net = new_net(); /* without parameters */
+    net = new_net(context); /* without parameters */
     dirac_net_output(net, dirac_net_relu(net, dirac_net_input(net, 3)));
     ok(dirac_net_build(net));
     refused(dirac_net_set_trainable(net, "*", 0), DIRAC_ERR_NOT_FOUND);

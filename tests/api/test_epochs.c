@@ -63,7 +63,7 @@ static void test_refused_at_once(void **state)
     ok(dirac_net_tensor_write(net, "linear.bias", broken, 3));
     refused(dirac_sgd_epoch(sgd, train, s.batches, NULL, NULL, &loss, NULL), DIRAC_ERR_NOT_FINITE);
     message_has("linear.bias");
-    dirac_net *map = new_net(); /* its output is no vector */
+    dirac_net *map = new_net(context); /* its output is no vector */
     dirac_net_output(map, dirac_net_conv2d(map, dirac_net_input2d(map, 2, 4, 4), 3, 1));
     ok(dirac_net_build(map));
     dirac_session *mapping = open_session(map, DIRAC_INFER, 4);
@@ -136,7 +136,7 @@ static int32_t backward(void *user, dirac_layer *layer)
 static dirac_net *moody_net(moods *m)
 {
     dirac_layer_kind *kind;
-    dirac_net *net = new_net();
+    dirac_net *net = new_net(context);
     ok(dirac_layer_kind_create(&kind, context, "moody", 1));
     ok(dirac_layer_kind_set_user(kind, m, NULL));
     ok(dirac_layer_kind_set_setup(kind, set_up));

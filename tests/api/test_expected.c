@@ -2,30 +2,8 @@
 /* What users of such a library expect: clones, trainable flags and frozen batch norm, a new head on an old body, saving
  * to memory, logits that do not depend on the batch, NaN that is not swallowed, costs as a query. Soft labels,
  * smoothing and class weights are in test_losses.c, other input sizes in test_sessions.c. */
-#include "support/nets.h"
+#include "support/test_context.h"
 #include "support/variants.h"
-
-static dirac_context *context;
-
-static int make_context(void **state)
-{
-    (void)state;
-    return dirac_context_create(&context);
-}
-
-static int drop_context(void **state)
-{
-    (void)state;
-    dirac_context_destroy(context);
-    return 0;
-}
-
-static dirac_net *new_net(dirac_context *owner)
-{
-    dirac_net *net;
-    ok(dirac_net_create(&net, owner));
-    return net;
-}
 
 static dirac_net *body_and_head(dirac_context *owner, const char *head, int64_t classes)
 {

@@ -5,22 +5,7 @@
  * once, so they may differ from the twin's by half a unit of float's last place, 2^-24 of the value; sums of doubles in
  * another order add less than 1e-12.
  */
-#include "support/nets.h"
-
-static dirac_context *context;
-
-static int make_context(void **state)
-{
-    (void)state;
-    return dirac_context_create(&context);
-}
-
-static int drop_context(void **state)
-{
-    (void)state;
-    dirac_context_destroy(context);
-    return 0;
-}
+#include "support/test_context.h"
 
 /* ---- the twin ---- */
 

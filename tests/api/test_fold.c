@@ -1,21 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The fold on graphs made for it: batch norms that have to stay, and layers of one and three dimensions and none. */
 #include "support/folding.h"
-
-static dirac_context *context;
-
-static int make_context(void **state)
-{
-    (void)state;
-    return dirac_context_create(&context);
-}
-
-static int drop_context(void **state)
-{
-    (void)state;
-    dirac_context_destroy(context);
-    return 0;
-}
+#include "support/test_context.h"
 
 static dirac_node *named(dirac_node *node, const char *name)
 {

@@ -2,6 +2,7 @@
 /* The fold on every model: trained first where that is feasible, with biases and some negative weights in the batch
  * norms, since a fresh net hides mistakes. */
 #include "support/folding.h"
+#include "support/test_context.h"
 
 /*
  * How far apart logits may be, relative to the largest. Before and after the fold a layer rounds the same sums of K
@@ -65,21 +66,6 @@ static double bound_of(dirac_net *net, const floats *images, int32_t depth)
     const double grown = 5 * sqrt(squares / (double)(n * CHANGES)) / largest_of(&outputs);
     drop_floats(&outputs);
     return grown > 1e-5 * depth / 100 ? grown : 1e-5 * depth / 100;
-}
-
-static dirac_context *context;
-
-static int make_context(void **state)
-{
-    (void)state;
-    return dirac_context_create(&context);
-}
-
-static int drop_context(void **state)
-{
-    (void)state;
-    dirac_context_destroy(context);
-    return 0;
 }
 
 /* ---- small nets that were trained ---- */

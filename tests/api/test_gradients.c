@@ -1,22 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What happens to gradients between backward and step: they add up over calls and sessions, and are refused when they
  * are not finite. */
-#include "support/nets.h"
-
-static dirac_context *context;
-
-static int make_context(void **state)
-{
-    (void)state;
-    return dirac_context_create(&context);
-}
-
-static int drop_context(void **state)
-{
-    (void)state;
-    dirac_context_destroy(context);
-    return 0;
-}
+#include "support/test_context.h"
 
 /* Forward and backward of the sum of r y with the given r. */
 static void pass(dirac_session *session, const floats *images, const floats *r, int64_t first, int64_t n, int64_t of)

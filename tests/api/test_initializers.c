@@ -1,21 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* How parameters start: the distribution each initialiser promises, and what a draw depends on (seed and name). */
-#include "support/nets.h"
-
-static dirac_context *context;
-
-static int make_context(void **state)
-{
-    (void)state;
-    return dirac_context_create(&context);
-}
-
-static int drop_context(void **state)
-{
-    (void)state;
-    dirac_context_destroy(context);
-    return 0;
-}
+#include "support/test_context.h"
 
 /* ---- helpers ---- */
 

@@ -1,26 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* Losses, backward and gradients: values against the formulas in double, and what is refused when. The net is one
  * linear layer, or several heads of one, whose gradients can be written down. */
-#include "support/nets.h"
+#include "support/test_context.h"
 
 #define N 5
 #define CLASSES 4
 #define INPUTS 3
-
-static dirac_context *context;
-
-static int make_context(void **state)
-{
-    (void)state;
-    return dirac_context_create(&context);
-}
-
-static int drop_context(void **state)
-{
-    (void)state;
-    dirac_context_destroy(context);
-    return 0;
-}
 
 /* ---- the nets ---- */
 

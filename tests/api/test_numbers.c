@@ -4,30 +4,8 @@
  * behind. tests/api/test_gradients.c shows that a refused step changes nothing. */
 #include <float.h>
 
-#include "support/nets.h"
+#include "support/test_context.h"
 #include "support/variants.h"
-
-static dirac_context *context;
-
-static int make_context(void **state)
-{
-    (void)state;
-    return dirac_context_create(&context);
-}
-
-static int drop_context(void **state)
-{
-    (void)state;
-    dirac_context_destroy(context);
-    return 0;
-}
-
-static dirac_net *new_net(dirac_context *owner)
-{
-    dirac_net *net;
-    ok(dirac_net_create(&net, owner));
-    return net;
-}
 
 static dirac_node *named(dirac_node *node, const char *name)
 {

@@ -7,13 +7,6 @@
 #include "support/nets.h"
 #include "support/variants.h"
 
-static dirac_net *new_net(dirac_context *owner)
-{
-    dirac_net *net;
-    ok(dirac_net_create(&net, owner));
-    return net;
-}
-
 static dirac_node *named(dirac_node *node, const char *name)
 {
     ok(dirac_node_set_name(node, name));

@@ -358,30 +358,30 @@ static void test_long_report(void **state)
 static void test_new_head(void **state)
 {
     (void)state;
-    dirac_net *old = make_net(1, 0, 10), *new_net = make_net(500, 0, 3);
+    dirac_net *old = make_net(1, 0, 10), *fresh = make_net(500, 0, 3);
     floats head = {NULL, 0}, kept = {NULL, 0}, body = {NULL, 0}, taken = {NULL, 0};
-    append_tensor(&head, new_net, "fc.weight");
-    append_tensor(&head, new_net, "fc.bias");
+    append_tensor(&head, fresh, "fc.weight");
+    append_tensor(&head, fresh, "fc.bias");
     ok(dirac_net_save(old, path));
-    refused(dirac_net_load_weights(new_net, path, DIRAC_LOAD_STRICT), DIRAC_ERR_MISMATCH);
-    refused(dirac_net_load_weights(new_net, path, 2), DIRAC_ERR_ARGUMENT);
-    ok(dirac_net_load_weights(new_net, path, DIRAC_LOAD_PARTIAL));
-    assert_int_equal(lines_of(dirac_net_load_report(new_net)), 2);
-    has_line(dirac_net_load_report(new_net), "wrong shape: fc.bias is (3), in the file (10)");
-    append_tensor(&kept, new_net, "fc.weight");
-    append_tensor(&kept, new_net, "fc.bias");
+    refused(dirac_net_load_weights(fresh, path, DIRAC_LOAD_STRICT), DIRAC_ERR_MISMATCH);
+    refused(dirac_net_load_weights(fresh, path, 2), DIRAC_ERR_ARGUMENT);
+    ok(dirac_net_load_weights(fresh, path, DIRAC_LOAD_PARTIAL));
+    assert_int_equal(lines_of(dirac_net_load_report(fresh)), 2);
+    has_line(dirac_net_load_report(fresh), "wrong shape: fc.bias is (3), in the file (10)");
+    append_tensor(&kept, fresh, "fc.weight");
+    append_tensor(&kept, fresh, "fc.bias");
     same_bits("the new head", head, kept);
     for (int64_t i = 0; i < dirac_net_tensor_count(old); i++)
         if (strncmp(dirac_net_tensor_name(old, i), "fc.", 3) != 0) {
             append_tensor(&body, old, dirac_net_tensor_name(old, i));
-            append_tensor(&taken, new_net, dirac_net_tensor_name(old, i));
+            append_tensor(&taken, fresh, dirac_net_tensor_name(old, i));
         }
     same_bits("the old body", body, taken);
     floats *const lists[] = {&head, &kept, &body, &taken};
     for (size_t i = 0; i < 4; i++)
         drop_floats(lists[i]);
     dirac_net_destroy(old);
-    dirac_net_destroy(new_net);
+    dirac_net_destroy(fresh);
 }
 
 /* Element types and values that cannot be weights. */

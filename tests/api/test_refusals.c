@@ -17,35 +17,35 @@ static void build_refused(dirac_net *net, int32_t status, const char *part, cons
 static void test_building(void **state)
 {
     (void)state;
-    dirac_net *net = new_net();
+    dirac_net *net = new_net(context);
     dirac_node *x = dirac_net_input2d(net, 2, 4, 4), *y;
     assert_null(dirac_net_concat(net, NULL, 2));
     build_refused(net, DIRAC_ERR_ARGUMENT, "concat", "NULL");
 
-    net = new_net();
+    net = new_net(context);
     x = dirac_net_input2d(net, 2, 4, 4);
     assert_null(dirac_net_concat(net, &x, 0)); /* a layer reads at least one value */
     build_refused(net, DIRAC_ERR_ARGUMENT, "concat", "0");
 
-    net = new_net();
+    net = new_net(context);
     x = dirac_net_input2d(net, 2, 4, 4);
     assert_null(dirac_net_concat(net, &x, -1));
     build_refused(net, DIRAC_ERR_ARGUMENT, "concat", "-1");
 
     dirac_node *many[65];
-    net = new_net();
+    net = new_net(context);
     x = dirac_net_input2d(net, 2, 4, 4);
     for (int i = 0; i < 65; i++)
         many[i] = x;
     assert_null(dirac_net_concat(net, many, 65));
     build_refused(net, DIRAC_ERR_ARGUMENT, "concat", "65");
 
-    net = new_net();
+    net = new_net(context);
     y = dirac_net_input2d(net, 2, 4, 4);
     assert_null(dirac_net_dropout(net, y, 1.0f));
     build_refused(net, DIRAC_ERR_ARGUMENT, "rate", "dropout");
 
-    net = new_net();
+    net = new_net(context);
     y = dirac_net_input2d(net, 2, 4, 4);
     assert_null(dirac_net_conv1d(net, y, 0, 3));
     build_refused(net, DIRAC_ERR_ARGUMENT, "channels", "0");
@@ -65,7 +65,7 @@ static void test_building(void **state)
 static void test_after_a_mistake(void **state)
 {
     (void)state;
-    dirac_net *net = new_net();
+    dirac_net *net = new_net(context);
     dirac_node *x = dirac_net_conv2d(net, dirac_net_input2d(net, 2, 4, 4), 3, 3);
     assert_null(dirac_net_conv2d(net, x, -5, 3));
     refused(dirac_net_push_scope(net, "in"), DIRAC_ERR_ARGUMENT);
@@ -80,17 +80,17 @@ static void test_initializers(void **state)
 {
     (void)state;
     static const char *const names[] = {"a", "b", "c", "d", "e", "f", "g", "h", "i"};
-    dirac_net *net = new_net();
+    dirac_net *net = new_net(context);
     dirac_node *x = dirac_net_conv2d(net, dirac_net_input2d(net, 2, 4, 4), 3, 3);
     refused(dirac_node_set_initializer(x, NULL, DIRAC_INIT_ZEROS, 0, 0), DIRAC_ERR_ARGUMENT);
     build_refused(net, DIRAC_ERR_ARGUMENT, "conv", "NULL");
 
-    net = new_net();
+    net = new_net(context);
     x = dirac_net_conv2d(net, dirac_net_input2d(net, 2, 4, 4), 3, 3);
     refused(dirac_node_set_initializer(x, "weight", -1, 0, 0), DIRAC_ERR_ARGUMENT);
     build_refused(net, DIRAC_ERR_ARGUMENT, "conv.weight", "initialiser -1");
 
-    net = new_net(); /* a layer has at most 8 parameters */
+    net = new_net(context); /* a layer has at most 8 parameters */
     x = dirac_net_conv2d(net, dirac_net_input2d(net, 2, 4, 4), 3, 3);
     for (int i = 0; i < 8; i++)
         ok(dirac_node_set_initializer(x, names[i], DIRAC_INIT_ZEROS, 0, 0));
@@ -98,7 +98,7 @@ static void test_initializers(void **state)
     refused(dirac_node_set_initializer(x, names[8], DIRAC_INIT_ZEROS, 0, 0), DIRAC_ERR_ARGUMENT);
     build_refused(net, DIRAC_ERR_ARGUMENT, "conv", "8");
 
-    net = new_net();
+    net = new_net(context);
     x = dirac_net_conv2d(net, dirac_net_input2d(net, 2, 4, 4), 3, 3);
     ok(dirac_node_set_int(x, "bias", 1));
     ok(dirac_node_set_initializer(x, "bias", DIRAC_INIT_DELTA, 1, 0));
@@ -110,7 +110,7 @@ static void test_initializers(void **state)
 static void test_sharing(void **state)
 {
     (void)state;
-    dirac_net *net = new_net();
+    dirac_net *net = new_net(context);
     dirac_node *x = dirac_net_input2d(net, 2, 8, 8);
     dirac_node *owner = dirac_net_conv2d(net, x, 3, 3), *other = dirac_net_conv2d(net, owner, 3, 3);
     ok(dirac_node_set_name(owner, "owner"));
@@ -119,7 +119,7 @@ static void test_sharing(void **state)
     dirac_net_output(net, other);
     build_refused(net, DIRAC_ERR_SHAPE, "other", "owner");
 
-    net = new_net();
+    net = new_net(context);
     x = dirac_net_input2d(net, 3, 8, 8);
     owner = dirac_net_conv2d(net, x, 3, 3), other = dirac_net_conv2d(net, owner, 3, 3);
     ok(dirac_node_set_int(other, "bias", 1));
@@ -129,7 +129,7 @@ static void test_sharing(void **state)
     message_has("bias");
     dirac_net_destroy(net);
 
-    net = new_net();
+    net = new_net(context);
     dirac_node *flat = dirac_net_input(net, 9), *cube = dirac_net_input1d(net, 9, 5);
     owner = dirac_net_batch_norm(net, flat), other = dirac_net_batch_norm(net, dirac_net_conv1d(net, cube, 8, 1));
     ok(dirac_node_share_parameters(other, owner));
@@ -207,7 +207,7 @@ static void check_wish(wish *w, int32_t status, const char *part)
     dirac_context *kept = context;
     ok(dirac_context_create(&context));
     dirac_layer_kind *kind = new_kind(context, w);
-    dirac_net *net = new_net();
+    dirac_net *net = new_net(context);
     dirac_node *x = dirac_net_input(net, 3);
     dirac_net_output(net, dirac_net_custom(net, kind, &x, 1));
     refused(dirac_net_build(net), status);
@@ -260,7 +260,7 @@ static void test_kept_beyond_memory(void **state)
     (void)state;
     wish w = {.shape = 1, .kept = 1};
     dirac_layer_kind *kind = new_kind(context, &w);
-    dirac_net *net = new_net();
+    dirac_net *net = new_net(context);
     dirac_node *x = dirac_net_input(net, 3);
     dirac_net_output(net, dirac_net_custom(net, kind, &x, 1));
     ok(dirac_net_build(net));
@@ -281,7 +281,7 @@ static void test_setups_that_fail_late(void **state)
     wish w = {.shape = 1};
     const float x[3] = {1, 2, 3}, *y;
     dirac_layer_kind *kind = new_kind(context, &w);
-    dirac_net *net = new_net();
+    dirac_net *net = new_net(context);
     dirac_node *node = dirac_net_input(net, 3);
     node = dirac_net_custom(net, kind, &node, 1);
     dirac_net_output(net, node);
@@ -317,22 +317,22 @@ static void test_kinds_elsewhere(void **state)
     dirac_context *elsewhere;
     ok(dirac_context_create(&elsewhere));
     dirac_layer_kind *kind = new_kind(elsewhere, &w), *twin;
-    dirac_net *net = new_net();
+    dirac_net *net = new_net(context);
     dirac_node *x = dirac_net_input(net, 3);
     assert_null(dirac_net_custom(net, kind, &x, 1));
     build_refused(net, DIRAC_ERR_ARGUMENT, "mine", "another context");
 
     twin = new_kind(context, &w); /* this context's kind of that name is another kind */
-    net = new_net();
+    net = new_net(context);
     x = dirac_net_input(net, 3);
     assert_null(dirac_net_custom(net, kind, &x, 1));
     build_refused(net, DIRAC_ERR_ARGUMENT, "mine", "another context");
 
-    net = new_net();
+    net = new_net(context);
     x = dirac_net_input(net, 3);
     assert_null(dirac_net_custom(net, twin, NULL, 1));
     build_refused(net, DIRAC_ERR_ARGUMENT, "dirac_net_custom", "inputs are NULL");
-    net = new_net();
+    net = new_net(context);
     dirac_net_input(net, 3);
     assert_null(dirac_net_custom(net, NULL, NULL, 0));
     build_refused(net, DIRAC_ERR_ARGUMENT, "dirac_net_custom", "kind is NULL");
@@ -416,7 +416,7 @@ static void test_looking_at_sessions(void **state)
 static void test_gradient_of_a_state(void **state)
 {
     (void)state;
-    dirac_net *net = new_net();
+    dirac_net *net = new_net(context);
     dirac_net_output(net, dirac_net_batch_norm(net, dirac_net_input(net, 3)));
     ok(dirac_net_build(net));
     dirac_session *s = open_session(net, DIRAC_TRAIN, 1);
@@ -431,7 +431,7 @@ static void test_gradient_of_a_state(void **state)
 /* One net a difference to the net that `variant` 0 gives. */
 static dirac_net *variant_net(int variant)
 {
-    dirac_net *net = new_net();
+    dirac_net *net = new_net(context);
     const int64_t size = variant == 8 ? 5 : 4;
     dirac_node *x = dirac_net_input2d(net, 2, size, size), *other = variant == 6 ? dirac_net_input2d(net, 2, 4, 4) : NULL;
     dirac_node *conv = dirac_net_conv2d(net, x, variant == 1 ? 4 : 3, 3);
@@ -485,7 +485,7 @@ static void test_comparing(void **state)
     (void)state;
     dirac_net *net = net_of_images(context, 4, 3), *wide = net_of_images(context, 4, 4), *folded;
     dirac_net *large = net_of_images(context, 5, 3), *two = net_of_two_inputs(context);
-    dirac_net *open = new_net(), *outputs = new_net();
+    dirac_net *open = new_net(context), *outputs = new_net(context);
     const float image[2 * 50] = {1};
     double difference = -1;
     ok(dirac_net_fold(&folded, net));
@@ -518,7 +518,7 @@ static void test_comparing(void **state)
 /* Where no gradient is a number, none is right. */
 static void check_all_nan(void)
 {
-    dirac_net *net = new_net();
+    dirac_net *net = new_net(context);
     dirac_node *x = dirac_net_linear(net, dirac_net_input(net, 3), 2);
     const float image[3] = {NAN, NAN, NAN};
     double worst = 0;

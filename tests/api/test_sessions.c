@@ -21,13 +21,6 @@ static int drop_context(void **state)
     return memory.alive != 0 || memory.bytes != 0 || memory.wrong != 0;
 }
 
-static dirac_net *new_net(void)
-{
-    dirac_net *net;
-    ok(dirac_net_create(&net, context));
-    return net;
-}
-
 static dirac_net *built(dirac_net *net, dirac_node *output)
 {
     dirac_net_output(net, output);
@@ -38,7 +31,7 @@ static dirac_net *built(dirac_net *net, dirac_node *output)
 /* Convolutions, global pool, linear: fits any size from 4 x 4 on. */
 static dirac_net *convolutional(int64_t height, int64_t width)
 {
-    dirac_net *net = new_net();
+    dirac_net *net = new_net(context);
     dirac_node *x = dirac_net_input2d(net, 3, height, width);
     x = dirac_net_relu(net, dirac_net_batch_norm(net, dirac_net_conv2d(net, x, 8, 3)));
     x = dirac_net_max_pool2d(net, dirac_net_dirac_conv2d(net, x, 8, 3), 2);
@@ -132,7 +125,7 @@ static void test_illegal_options(void **state)
 {
     (void)state;
     const int64_t zero[2] = {8, 0}, legal[2] = {8, 8};
-    dirac_net *net = convolutional(8, 8), *other = convolutional(8, 8), *open = new_net();
+    dirac_net *net = convolutional(8, 8), *other = convolutional(8, 8), *open = new_net(context);
     dirac_session *s = NULL;
     refused(dirac_session_create(&s, net, 2), DIRAC_ERR_ARGUMENT);
     refused(dirac_session_create(&s, net, -1), DIRAC_ERR_ARGUMENT);
@@ -206,7 +199,7 @@ static void test_sizes_beyond_the_machine(void **state)
 static void test_shapes(void **state)
 {
     (void)state;
-    dirac_net *net = new_net(), *other = convolutional(8, 8);
+    dirac_net *net = new_net(context), *other = convolutional(8, 8);
     dirac_node *input = dirac_net_input2d(net, 3, 8, 6);
     dirac_node *x = dirac_net_output(net, dirac_net_max_pool2d(net, dirac_net_conv2d(net, input, 5, 3), 2));
     dirac_session *s;
@@ -235,7 +228,7 @@ static void test_shapes(void **state)
 /* A net with every kind of layer, two threads' worth of work included. */
 static dirac_net *everything(void)
 {
-    dirac_net *net = new_net();
+    dirac_net *net = new_net(context);
     dirac_node *x = dirac_net_conv2d(net, dirac_net_input2d(net, 3, 16, 16), 8, 3);
     ok(dirac_node_set_int(x, "bias", 1));
     x = dirac_net_relu(net, dirac_net_batch_norm(net, x));
@@ -365,7 +358,7 @@ static void test_flatten_has_one_size(void **state)
     const int64_t sizes[2][2] = {{16, 16}, {4, 4}};
     for (int32_t mode = DIRAC_INFER; mode <= DIRAC_TRAIN; mode++)
         for (int i = 0; i < 2; i++) {
-            dirac_net *net = new_net();
+            dirac_net *net = new_net(context);
             dirac_node *x = dirac_net_conv2d(net, dirac_net_input2d(net, 3, 8, 8), 4, 3);
             built(net, dirac_net_linear(net, dirac_net_flatten(net, x), 5));
             dirac_session *s;
@@ -399,7 +392,7 @@ static void test_kept_activations(void **state)
 {
     (void)state;
     for (int32_t mode = DIRAC_INFER; mode <= DIRAC_TRAIN; mode++) {
-        dirac_net *net = new_net();
+        dirac_net *net = new_net(context);
         dirac_node *in = dirac_net_input2d(net, 2, 5, 7), *conv = dirac_net_conv2d(net, in, 6, 3);
         dirac_node *relu = dirac_net_relu(net, conv), *end = dirac_net_linear(net,
                 dirac_net_global_average_pool(net, relu), 3);
@@ -439,7 +432,7 @@ static void test_kept_activations(void **state)
 static void test_inputs_and_outputs(void **state)
 {
     (void)state;
-    dirac_net *net = new_net();
+    dirac_net *net = new_net(context);
     dirac_node *a = dirac_net_input2d(net, 2, 3, 3), *b = dirac_net_input2d(net, 2, 3, 3), *v = dirac_net_input(net, 4);
     dirac_node *pair[2] = {b, a};
     dirac_net_output(net, dirac_net_concat(net, pair, 2));
@@ -479,7 +472,7 @@ static void test_inputs_and_outputs(void **state)
 static void test_set_net(void **state)
 {
     (void)state;
-    dirac_net *net = convolutional(8, 8), *copy, *other = everything(), *open = new_net();
+    dirac_net *net = convolutional(8, 8), *copy, *other = everything(), *open = new_net(context);
     dirac_session *s = open_session(net, DIRAC_INFER, 2);
     floats images = random_numbers(2 * 192, 1, -1, 1), a = {NULL, 0}, b = {NULL, 0}, c = {NULL, 0};
     const float *values;

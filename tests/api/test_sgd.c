@@ -3,27 +3,12 @@
  * The optimizer against a twin in double: each rule of sgd.h written down from its formula, with the rounding errors of
  * float carried along as a bound. Gradients are put into the session's array, so that only the step is under test.
  */
-#include "support/nets.h"
+#include "support/test_context.h"
 
 #define ROUNDING 0x1p-24 /* the largest relative error of one rounding to float */
 
 static const double pi = 3.14159265358979323846;
 enum { STEPS = 9, BATCH = 4 };
-
-static dirac_context *context;
-
-static int make_context(void **state)
-{
-    (void)state;
-    return dirac_context_create(&context);
-}
-
-static int drop_context(void **state)
-{
-    (void)state;
-    dirac_context_destroy(context);
-    return 0;
-}
 
 /* Every kind of parameter: weights in plain and eq. 5 form, biases, alpha, beta, batch norm. */
 static dirac_net *make_net(void)

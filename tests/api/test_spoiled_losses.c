@@ -3,24 +3,9 @@
  * gradients are cleared the batch is forgotten. */
 #include <float.h>
 
-#include "support/nets.h"
+#include "support/test_context.h"
 
 enum { N = 3, CLASSES = 4, LAYERS = 5, IMAGE = 2 * 8 * 8 };
-
-static dirac_context *context;
-
-static int make_context(void **state)
-{
-    (void)state;
-    return dirac_context_create(&context);
-}
-
-static int drop_context(void **state)
-{
-    (void)state;
-    dirac_context_destroy(context);
-    return 0;
-}
 
 /* Convolutions "conv0" to "conv4", each with batch norm "norm0"... and ReLU, and a head "fc". */
 typedef struct training {

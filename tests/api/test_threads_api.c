@@ -21,13 +21,6 @@ static dirac_context *new_context(int32_t threads)
     return context;
 }
 
-static dirac_net *new_net(dirac_context *context)
-{
-    dirac_net *net;
-    ok(dirac_net_create(&net, context));
-    return net;
-}
-
 /* Large enough that a layer is more than one task. */
 static dirac_net *small_diracnet(dirac_context *context)
 {

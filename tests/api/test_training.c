@@ -1,21 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Training as a whole: a net learns, and batch norm's running statistics follow their formula, or stay when frozen. */
-#include "support/nets.h"
-
-static dirac_context *context;
-
-static int make_context(void **state)
-{
-    (void)state;
-    return dirac_context_create(&context);
-}
-
-static int drop_context(void **state)
-{
-    (void)state;
-    dirac_context_destroy(context);
-    return 0;
-}
+#include "support/test_context.h"
 
 /* ---- it learns ---- */
 

@@ -40,6 +40,13 @@ static inline void check_text(const char *text, const char *part, const char *fi
     _fail(file, line);
 }
 
+static inline dirac_net *new_net(dirac_context *owner)
+{
+    dirac_net *net;
+    ok(dirac_net_create(&net, owner));
+    return net;
+}
+
 /* ---- numbers ---- */
 
 /* Uniform in [low, high), a function of (seed, index): the mixing function of splitmix64. */

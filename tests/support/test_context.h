@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* One context for the tests of a program, made before each of them or before all, and nets in it. */
+/* One context for the tests of a program, made before each of them or before all. */
 #ifndef SUPPORT_TEST_CONTEXT_H
 #define SUPPORT_TEST_CONTEXT_H
 
@@ -22,12 +22,5 @@ static int drop_context(void **state)
 
 /* A test with a context of its own. */
 #define with_context(name) cmocka_unit_test_setup_teardown(name, make_context, drop_context)
-
-static dirac_net *new_net(void)
-{
-    dirac_net *net;
-    ok(dirac_net_create(&net, context));
-    return net;
-}
 
 #endif

@@ -11,13 +11,13 @@ static const char *const kernel_names[] = {"scalar", "x86-64-v3", "x86-64-v4", "
 /* A context with those kernels, or NULL if this build or this machine does not have them. */
 static inline dirac_context *kernels_context(const char *name)
 {
-    dirac_context *context;
-    ok(dirac_context_create(&context));
-    const int32_t status = dirac_context_set_kernels(context, name);
+    dirac_context *made;
+    ok(dirac_context_create(&made));
+    const int32_t status = dirac_context_set_kernels(made, name);
     if (status == DIRAC_OK)
-        return context;
+        return made;
     refused(status, DIRAC_ERR_UNSUPPORTED);
-    dirac_context_destroy(context);
+    dirac_context_destroy(made);
     return NULL;
 }
 
