@@ -4,10 +4,14 @@
  *
  * - forward: + bias, ReLU;
  * - moments: sums of y - p and (y - p)^2 a channel, p the group's first value, so that nothing cancels but where values
- *   spread far about their mean; groups are joined in double;
+ *   spread far about their mean;
  * - mask: the gradient through y = max(scale z + shift, 0), and the sums of it and of it times (z - mean).
  *
- * A group of tiles (a block, or a few tiles) has a part of its own for its sums: [n, then p, sum, second of each channel].
+ * The sums of one tile are taken in float, all others in double: batch norm's backward takes a gradient apart along its mean
+ * and along z, and what an inexact mean, variance or product leaves in it adds up over all positions.
+ *
+ * A group of tiles (a block, or a few tiles) has a part of its own for its sums: n, then p of each channel in float, then sum
+ * and second of each in double.
  */
 #ifndef KERNELS_WINOGRAD_OUTPUT_H
 #define KERNELS_WINOGRAD_OUTPUT_H
@@ -39,7 +43,18 @@ typedef struct dirac__products {
 
 static inline int64_t dirac__group_floats(int64_t written)
 {
-    return 16 + 3 * written;
+    return 16 + 5 * written;
+}
+
+/* Where a part has p, and where it has sum; second stands `written` behind. */
+static inline float *pivots_of(float *part)
+{
+    return part + 16;
+}
+
+static inline double *sums_of(float *part, int64_t written)
+{
+    return (double *)(void *)(pivots_of(part) + written);
 }
 
 /* A tile's place in y, and how much of it lies inside. */
@@ -100,7 +115,7 @@ static ALWAYS_INLINE void write_row(int mode, int whole, vector_writer *w, int64
 
 /* Channels c to c + LANES - 1 of a tile; `part` as above, `first` of its group or not. */
 static ALWAYS_INLINE vector_writer start_vector(int mode, const dirac__output *o, const tile_target *target, int64_t c,
-                                                const float *part, int32_t first)
+                                                float *part, int32_t first)
 {
     vector_writer w = {.y = o->y + target->offset + c, .line = target->line, .channels = o->written,
                        .high = target->high, .wide = target->wide, .relu = o->relu};
@@ -114,21 +129,34 @@ static ALWAYS_INLINE vector_writer start_vector(int mode, const dirac__output *o
         w.mean = vec_load(o->mask->mean + c);
     }
     if (mode == WRITE_MOMENTS && !first) {
-        w.pivot = vec_load(part + 16 + c);
+        w.pivot = vec_load(pivots_of(part) + c);
     }
     return w;
+}
+
+static ALWAYS_INLINE void add_lanes(double *to, vec v)
+{
+    float lanes[DIRAC_LANES];
+    vec_store(lanes, v);
+    for (int i = 0; i < DIRAC_LANES; i++) {
+        to[i] += (double)lanes[i];
+    }
 }
 
 /* The sums of what was written, and of a group's first vectors the pivot, into the group's part. */
 static ALWAYS_INLINE void finish_vector(int mode, const vector_writer *w, int64_t c, float *part, int32_t first)
 {
-    float *pivot = part + 16 + c, *sum = pivot + w->channels, *second = sum + w->channels;
     if (mode == WRITE_MOMENTS && first) {
-        vec_store(pivot, w->pivot);
+        vec_store(pivots_of(part) + c, w->pivot);
     }
     if (mode != WRITE_PLAIN) {
-        vec_store(sum, first ? w->sum : vec_load(sum) + w->sum);
-        vec_store(second, first ? w->second : vec_load(second) + w->second);
+        double *sum = sums_of(part, w->channels) + c, *second = sum + w->channels;
+        if (first) {
+            memset(sum, 0, DIRAC_LANES * sizeof *sum);
+            memset(second, 0, DIRAC_LANES * sizeof *second);
+        }
+        add_lanes(sum, w->sum);
+        add_lanes(second, w->second);
     }
 }
 
@@ -209,10 +237,10 @@ static inline void join_moments(const dirac__output *o, int64_t groups, int64_t 
 {
     double n = 0, mean = 0, squares = 0;
     for (int64_t g = 0; g < groups; g++) {
-        const float *part = o->parts + g * dirac__group_floats(o->written);
-        const double count = part[0], pivot = part[16 + c], sum = part[16 + o->written + c];
-        const double delta = pivot + sum / count - mean, total = n + count;
-        squares += part[16 + 2 * o->written + c] - sum * sum / count + delta * delta * n * count / total;
+        float *part = o->parts + g * dirac__group_floats(o->written);
+        const double *sums = sums_of(part, o->written) + c;
+        const double count = part[0], delta = pivots_of(part)[c] + sums[0] / count - mean, total = n + count;
+        squares += sums[o->written] - sums[0] * sums[0] / count + delta * delta * n * count / total;
         mean += delta * count / total;
         n = total;
     }
@@ -224,9 +252,9 @@ static inline void join_mask(const dirac__output *o, int64_t groups, int64_t c)
 {
     double sum = 0, product = 0;
     for (int64_t g = 0; g < groups; g++) {
-        const float *part = o->parts + g * dirac__group_floats(o->written) + 16 + o->written + c;
-        sum += part[0];
-        product += part[o->written];
+        const double *sums = sums_of(o->parts + g * dirac__group_floats(o->written), o->written) + c;
+        sum += sums[0];
+        product += sums[o->written];
     }
     o->mask->sum[c] = (float)sum;
     o->mask->product[c] = (float)product;

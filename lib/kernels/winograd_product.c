@@ -36,12 +36,15 @@ void WINOGRAD(multiply_panel)(float *m, const float *v, int64_t block, const flo
     const int wide = width > DIRAC_LANES;
     for (int64_t t = 0; t < tiles; t += TILE_ROWS, v += block, m += TILE_ROWS * width) {
         const int64_t rows = at_most(TILE_ROWS, tiles - t);
-        int32_t pace = t < ahead.blocks * TILE_ROWS ? ahead.pace : DIRAC__CALLS_NONE;
+        const int calling = t < ahead.blocks * TILE_ROWS;
+        int32_t pace = calling ? ahead.pace : DIRAC__CALLS_NONE;
         if (pace == DIRAC__CALLS_HALF && rows < TILE_ROWS) {
             pace = DIRAC__CALLS_WHOLE; /* some lines too many, which does no harm */
         }
         KERNEL(rows_products)[pace][rows - 1][wide](m, v, u, ahead.at, count, add);
-        ahead.at += ahead.step;
+        if (calling) {
+            ahead.at += ahead.step;
+        }
     }
 }
 

@@ -246,8 +246,8 @@ static float *activated(const float *x, const float *scale, const float *shift, 
     return out;
 }
 
-/* The most float additions that one value passes through: a tile's own, then those of a block. */
-#define ADDITIONS (16 + 192)
+/* The most float additions that one value passes through: those of its tile. All others are in double. */
+#define ADDITIONS 16
 
 /* Sums are of d = y - pivot, |d| at most the range r of the channel: off by ADDITIONS + 1 roundings of r each for the mean,
  * ADDITIONS + 3 of r^2 for the squares, and the mean's part twice more. */
