@@ -136,4 +136,18 @@ static ALWAYS_INLINE void outer_sum(int height, int vectors, float *g, const flo
 #define DIRAC__HEIGHTS2(n, X) DIRAC__HEIGHTS_##n(X)
 #define DIRAC__HEIGHTS(n, X) DIRAC__HEIGHTS2(n, X)
 
+/* The same in two: heights below half of all, and the others. */
+#define DIRAC__LOW_4(X) X(1)
+#define DIRAC__LOW_6(X) DIRAC__LOW_4(X) X(2)
+#define DIRAC__LOW_8(X) DIRAC__LOW_6(X) X(3)
+#define DIRAC__LOW_12(X) DIRAC__LOW_8(X) X(4) X(5)
+#define DIRAC__LOW2(n, X) DIRAC__LOW_##n(X)
+#define DIRAC__LOW_HEIGHTS(n, X) DIRAC__LOW2(n, X)
+#define DIRAC__TALL_4(X) X(2) X(3) X(4)
+#define DIRAC__TALL_6(X) X(3) X(4) X(5) X(6)
+#define DIRAC__TALL_8(X) X(4) X(5) X(6) X(7) X(8)
+#define DIRAC__TALL_12(X) X(6) X(7) X(8) X(9) X(10) X(11) X(12)
+#define DIRAC__TALL2(n, X) DIRAC__TALL_##n(X)
+#define DIRAC__TALL_HEIGHTS(n, X) DIRAC__TALL2(n, X)
+
 #endif

@@ -6,11 +6,16 @@
  */
 #include "kernels/rows_product.h"
 
-/* Lines of the cache that four channels call for. */
-static ALWAYS_INLINE int lines_called(int pace, int vectors)
+/* A pace calls for one line of the cache where the panel has so many; none for DIRAC__CALLS_NONE. */
+static ALWAYS_INLINE int lines_for_one(int pace)
 {
-    const int all = 4 * vectors * DIRAC_LANES / CACHE_LINE;
-    return pace == DIRAC__CALLS_NONE ? 0 : pace == DIRAC__CALLS_HALF ? all / 2 : all;
+    return pace == DIRAC__CALLS_QUARTER ? 4 : pace == DIRAC__CALLS_HALF ? 2 : 1;
+}
+
+/* Channels that follow each other without a branch: few where each is work enough, but enough to call for a line. */
+static ALWAYS_INLINE int channels_unrolled(int pace, int rows, int vectors)
+{
+    return rows * vectors >= 10 && 2 * vectors * DIRAC_LANES >= lines_for_one(pace) * CACHE_LINE ? 2 : 4;
 }
 
 /* One line; past the end of an array it touches nothing. */
@@ -26,7 +31,8 @@ static ALWAYS_INLINE void call_for(int pace, const float *line)
 static ALWAYS_INLINE void rows_product(int pace, int rows, int vectors, float *to, const float *x, const float *panel,
                                        const float *call, int64_t channels, int32_t add)
 {
-    const int lines = lines_called(pace, vectors);
+    const int step = channels_unrolled(pace, rows, vectors);
+    const int lines = pace == DIRAC__CALLS_NONE ? 0 : step * vectors * DIRAC_LANES / CACHE_LINE / lines_for_one(pace);
     vec sum[TILE_ROWS][2];
     UNROLL
     for (int m = 0; m < rows; m++) {
@@ -36,12 +42,12 @@ static ALWAYS_INLINE void rows_product(int pace, int rows, int vectors, float *t
         }
     }
     for (const float *end = x + channels * TILE_ROWS; x != end; x += TILE_ROWS * DIRAC_LANES) {
-        for (int64_t four = 0; four < DIRAC_LANES; four += 4) {
+        for (int64_t k0 = 0; k0 < DIRAC_LANES; k0 += step) {
             UNROLL
-            for (int k = 0; k < 4; k++, panel += vectors * DIRAC_LANES) {
+            for (int k = 0; k < step; k++, panel += vectors * DIRAC_LANES) {
                 vec b[2];
                 UNROLL
-                for (int l = k * lines / 4; l < (k + 1) * lines / 4; l++, call += CACHE_LINE) {
+                for (int l = k * lines / step; l < (k + 1) * lines / step; l++, call += CACHE_LINE) {
                     call_for(pace, call);
                 }
                 UNROLL
@@ -50,7 +56,7 @@ static ALWAYS_INLINE void rows_product(int pace, int rows, int vectors, float *t
                 }
                 UNROLL
                 for (int m = 0; m < rows; m++) {
-                    const vec a = vec_all(x[m * DIRAC_LANES + four + k]);
+                    const vec a = vec_all(x[m * DIRAC_LANES + k0 + k]);
                     UNROLL
                     for (int v = 0; v < vectors; v++) {
                         sum[m][v] += a * b[v];
@@ -73,22 +79,27 @@ static ALWAYS_INLINE void rows_product(int pace, int rows, int vectors, float *t
     {                                                                                                                    \
         rows_product(pace, m, vectors, to, x, panel, call, channels, add);                                               \
     }
-#define ROWS_INSTANCES(m)                                    \
-    ROWS_INSTANCE(none_##m##_1, DIRAC__CALLS_NONE, m, 1)     \
-    ROWS_INSTANCE(none_##m##_2, DIRAC__CALLS_NONE, m, 2)     \
-    ROWS_INSTANCE(whole_##m##_1, DIRAC__CALLS_WHOLE, m, 1)   \
-    ROWS_INSTANCE(whole_##m##_2, DIRAC__CALLS_WHOLE, m, 2)   \
+#define ROWS_INSTANCES(m)                                  \
+    ROWS_INSTANCE(none_##m##_1, DIRAC__CALLS_NONE, m, 1)   \
+    ROWS_INSTANCE(none_##m##_2, DIRAC__CALLS_NONE, m, 2)   \
+    ROWS_INSTANCE(whole_##m##_2, DIRAC__CALLS_WHOLE, m, 2) \
     ROWS_INSTANCE(next_##m##_2, DIRAC__CALLS_NEXT, m, 2)
+#define TALL_INSTANCES(m)                                      \
+    ROWS_INSTANCE(quarter_##m##_2, DIRAC__CALLS_QUARTER, m, 2) \
+    ROWS_INSTANCE(half_##m##_2, DIRAC__CALLS_HALF, m, 2)
 DIRAC__HEIGHTS(TILE_ROWS, ROWS_INSTANCES)
-ROWS_INSTANCE(half_1, DIRAC__CALLS_HALF, TILE_ROWS, 1)
-ROWS_INSTANCE(half_2, DIRAC__CALLS_HALF, TILE_ROWS, 2)
+DIRAC__TALL_HEIGHTS(TILE_ROWS, TALL_INSTANCES)
 
+/* One vector is the last panel of many, or the only one, of few weights. */
 #define NONE_ENTRY(m) {none_##m##_1, none_##m##_2},
-#define WHOLE_ENTRY(m) {whole_##m##_1, whole_##m##_2},
-#define NEXT_ENTRY(m) {whole_##m##_1, next_##m##_2}, /* one vector: the last panel, or the only one */
+#define QUARTER_ENTRY(m) {none_##m##_1, quarter_##m##_2},
+#define HALF_ENTRY(m) {none_##m##_1, half_##m##_2},
+#define WHOLE_ENTRY(m) {none_##m##_1, whole_##m##_2},
+#define NEXT_ENTRY(m) {none_##m##_1, next_##m##_2},
 dirac__rows_function *const KERNEL(rows_products)[DIRAC__PACES][TILE_ROWS][2] = {
     [DIRAC__CALLS_NONE] = {DIRAC__HEIGHTS(TILE_ROWS, NONE_ENTRY)},
-    [DIRAC__CALLS_HALF] = {[TILE_ROWS - 1] = {half_1, half_2}},
+    [DIRAC__CALLS_QUARTER] = {DIRAC__LOW_HEIGHTS(TILE_ROWS, NONE_ENTRY) DIRAC__TALL_HEIGHTS(TILE_ROWS, QUARTER_ENTRY)},
+    [DIRAC__CALLS_HALF] = {DIRAC__LOW_HEIGHTS(TILE_ROWS, NONE_ENTRY) DIRAC__TALL_HEIGHTS(TILE_ROWS, HALF_ENTRY)},
     [DIRAC__CALLS_WHOLE] = {DIRAC__HEIGHTS(TILE_ROWS, WHOLE_ENTRY)},
     [DIRAC__CALLS_NEXT] = {DIRAC__HEIGHTS(TILE_ROWS, NEXT_ENTRY)},
 };

@@ -7,9 +7,9 @@
 
 #define CACHE_LINE 16 /* floats */
 
-/* How much memory a product calls for: none, half as much as it reads of the panel, or as much, into the second-level cache;
- * or as much into the first, for what is read next. */
-enum { DIRAC__CALLS_NONE, DIRAC__CALLS_HALF, DIRAC__CALLS_WHOLE, DIRAC__CALLS_NEXT, DIRAC__PACES };
+/* How much memory a product calls for: none, a quarter of what it reads of the panel, half, or as much, into the second-level
+ * cache; or as much into the first, for what is read next. */
+enum { DIRAC__CALLS_NONE, DIRAC__CALLS_QUARTER, DIRAC__CALLS_HALF, DIRAC__CALLS_WHOLE, DIRAC__CALLS_NEXT, DIRAC__PACES };
 
 /* Ranges to call for, the last one first. */
 typedef struct dirac__calls {
@@ -35,7 +35,8 @@ static inline const float *next_call(dirac__calls *calls, int64_t floats)
 typedef void dirac__rows_function(float *to, const float *x, const float *panel, const float *call, int64_t channels,
                                   int32_t add);
 
-/* The instances, by pace, rows - 1 and vectors - 1; those that call for half as much have all rows. */
+/* The instances, by pace, rows - 1 and vectors - 1. Those of one vector call for nothing; those that call for a quarter or
+ * half do so from half of TILE_ROWS on. */
 extern dirac__rows_function *const KERNEL(rows_products)[DIRAC__PACES][TILE_ROWS][2];
 
 #endif

@@ -178,7 +178,7 @@ static void run_block(void *argument, int64_t block, int32_t lane)
     dirac__calls calls = calls_of(job, block, t0, count);
     WINOGRAD(inputs)(v, &order, 0, job->x, job->activation, job->zero, job->summed, &job->tiling, t0, count);
     for (int64_t e = 0; e < WINOGRAD_POINTS; e++) {
-        WINOGRAD(multiply)(m + e * m_stride, v + e * order.point,
+        WINOGRAD(multiply)(m + e * m_stride, v + e * order.point, &order,
                            job->filters->packed + e * matrix_stride(job->summed, job->written), count, job->summed,
                            job->written, 0, panel_count(job->written), streamed ? NULL : &calls);
     }
@@ -200,7 +200,7 @@ static void multiply_part(void *argument, int64_t task, int32_t lane)
     const product_job *job = argument;
     const int64_t e = task / job->parts, part = task % job->parts, panels = panel_count(job->written);
     (void)lane;
-    WINOGRAD(multiply)(job->m + e * job->m_stride, job->v + e * job->order.point,
+    WINOGRAD(multiply)(job->m + e * job->m_stride, job->v + e * job->order.point, &job->order,
                        job->filters->packed + e * matrix_stride(job->summed, job->written), job->tiling.count, job->summed,
                        job->written, share(panels, job->parts, part), share(panels, job->parts, part + 1), NULL);
 }
@@ -216,8 +216,8 @@ static void multiply_unpacked(void *argument, int64_t p, int32_t lane)
         WINOGRAD(pack_channels)(u, UNPACKED_POINT, job->filters, job->transposed, job->ci, job->written, p, k, count);
         for (int64_t e = 0; e < WINOGRAD_POINTS; e++) {
             const float *v = job->v + e * job->order.point + k * TILE_ROWS;
-            const dirac__stream next = {v + job->order.block, job->order.block, tiles / TILE_ROWS, DIRAC__CALLS_HALF};
-            WINOGRAD(multiply_panel)(job->m + e * job->m_stride + p * PANEL * tiles, v, job->order.block,
+            const dirac__stream next = {v + job->order.block, job->order.block, tiles / job->order.rows, DIRAC__CALLS_HALF};
+            WINOGRAD(multiply_panel)(job->m + e * job->m_stride + p * PANEL * tiles, v, &job->order,
                                      u + e * UNPACKED_POINT, tiles, count, width, k > 0, next);
         }
     }

@@ -68,9 +68,10 @@ dirac__tiling WINOGRAD(tiling_backward)(const dirac__convolution *shape);
 /* ---- transformed inputs (winograd_input.c) ---- */
 
 /* Where point e of tile t, channel c goes, for c a multiple of DIRAC_LANES:
- *     v[e * point + t / TILE_ROWS * block + t % TILE_ROWS * tile + c / DIRAC_LANES * channel] */
+ *     v[e * point + t / rows * block + t % rows * tile + c / DIRAC_LANES * channel] */
 typedef struct dirac__point_order {
     int64_t point, block, tile, channel;
+    int64_t rows; /* tiles of a block, at most TILE_ROWS */
 } dirac__point_order;
 
 /* v <- B' x B of tiles t0 to t0 + count - 1, the first of them tile number `first` of v; x (images, source, channels), read
@@ -81,7 +82,8 @@ void WINOGRAD(inputs)(float *v, const dirac__point_order *order, int64_t first, 
 
 /* ---- products (winograd_product.c) ---- */
 
-/* The order of V that products read: blocks of TILE_ROWS tiles, in each [channels / LANES][TILE_ROWS][LANES]. */
+/* The order of V that products read: as few blocks as can be, of equally many tiles but for the last, in each
+ * [channels / LANES][TILE_ROWS][LANES]. */
 dirac__point_order WINOGRAD(order)(int64_t tiles, int64_t channels);
 
 /* Floats of V and of M for `tiles` tiles; a line of the cache lies between matrices, lest 36 streams meet in one set. */
@@ -96,15 +98,14 @@ typedef struct dirac__stream {
     int32_t pace;
 } dirac__stream;
 
-/* m[t][width] <- V U for one point and `count` channels of one panel, or added to m if `add`: `tiles` tiles, in blocks that
- * are `block` floats of V apart. */
-void WINOGRAD(multiply_panel)(float *m, const float *v, int64_t block, const float *u, int64_t tiles, int64_t count,
-                              int64_t width, int32_t add, dirac__stream ahead);
+/* m[t][width] <- V U for one point and `count` channels of one panel, or added to m if `add`. */
+void WINOGRAD(multiply_panel)(float *m, const float *v, const dirac__point_order *order, const float *u, int64_t tiles,
+                              int64_t count, int64_t width, int32_t add, dirac__stream ahead);
 
 /* m[panel][t][width] <- V U for one point: `tiles` tiles, panels p0 to p1 - 1; u and v are that point's. Meanwhile memory is
  * called for: what `calls` says, or if NULL, the panel behind. */
-void WINOGRAD(multiply)(float *m, const float *v, const float *u, int64_t tiles, int64_t summed, int64_t written,
-                        int64_t p0, int64_t p1, dirac__calls *calls);
+void WINOGRAD(multiply)(float *m, const float *v, const dirac__point_order *order, const float *u, int64_t tiles,
+                        int64_t summed, int64_t written, int64_t p0, int64_t p1, dirac__calls *calls);
 
 /* ---- gradient at the weights (winograd_weight.c) ---- */
 

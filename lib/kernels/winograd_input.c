@@ -140,7 +140,7 @@ void WINOGRAD(inputs)(float *v, const dirac__point_order *order, int64_t first, 
     dirac__tile_place place = place_of(tiling, t0);
     const int active = activation != NULL && activation->scale != NULL;
     for (int64_t t = first; t < first + count; t++, next_place(&place, tiling)) {
-        float *to = v + t / TILE_ROWS * order->block + t % TILE_ROWS * order->tile;
+        float *to = v + t / order->rows * order->block + t % order->rows * order->tile;
         const patch in = find_patch(x, zero, channels, tiling, &place);
         if (is_whole(&in)) {
             if (active) {

@@ -8,20 +8,22 @@
  */
 #include "kernels/winograd.h"
 
-static int64_t whole_blocks(int64_t tiles)
+static int64_t block_count(int64_t tiles)
 {
-    return (tiles + TILE_ROWS - 1) / TILE_ROWS * TILE_ROWS;
+    return (tiles + TILE_ROWS - 1) / TILE_ROWS;
 }
 
 dirac__point_order WINOGRAD(order)(int64_t tiles, int64_t channels)
 {
-    return (dirac__point_order){.point = whole_blocks(tiles) * channels + CACHE_LINE, .block = TILE_ROWS * channels,
-                                .tile = DIRAC_LANES, .channel = TILE_ROWS * DIRAC_LANES};
+    const int64_t blocks = block_count(tiles);
+    return (dirac__point_order){.point = blocks * TILE_ROWS * channels + CACHE_LINE, .block = TILE_ROWS * channels,
+                                .tile = DIRAC_LANES, .channel = TILE_ROWS * DIRAC_LANES,
+                                .rows = (tiles + blocks - 1) / blocks};
 }
 
 int64_t WINOGRAD(inputs_size)(int64_t tiles, int64_t channels)
 {
-    return WINOGRAD_POINTS * (whole_blocks(tiles) * channels + CACHE_LINE);
+    return WINOGRAD_POINTS * (block_count(tiles) * TILE_ROWS * channels + CACHE_LINE);
 }
 
 int64_t WINOGRAD(products_size)(int64_t tiles, int64_t channels)
@@ -29,19 +31,15 @@ int64_t WINOGRAD(products_size)(int64_t tiles, int64_t channels)
     return WINOGRAD_POINTS * (tiles * padded_channels(channels) + CACHE_LINE);
 }
 
-/* A panel for blocks of tiles, the first `calling` of which call for memory from `ahead` on. */
-void WINOGRAD(multiply_panel)(float *m, const float *v, int64_t block, const float *u, int64_t tiles, int64_t count,
-                              int64_t width, int32_t add, dirac__stream ahead)
+/* A panel for blocks of tiles, the first of which call for memory, as many as `ahead` says. */
+void WINOGRAD(multiply_panel)(float *m, const float *v, const dirac__point_order *order, const float *u, int64_t tiles,
+                              int64_t count, int64_t width, int32_t add, dirac__stream ahead)
 {
     const int wide = width > DIRAC_LANES;
-    for (int64_t t = 0; t < tiles; t += TILE_ROWS, v += block, m += TILE_ROWS * width) {
-        const int64_t rows = at_most(TILE_ROWS, tiles - t);
-        const int calling = t < ahead.blocks * TILE_ROWS;
-        int32_t pace = calling ? ahead.pace : DIRAC__CALLS_NONE;
-        if (pace == DIRAC__CALLS_HALF && rows < TILE_ROWS) {
-            pace = DIRAC__CALLS_WHOLE; /* some lines too many, which does no harm */
-        }
-        KERNEL(rows_products)[pace][rows - 1][wide](m, v, u, ahead.at, count, add);
+    for (int64_t t = 0; t < tiles; t += order->rows, v += order->block, m += order->rows * width) {
+        const int64_t rows = at_most(order->rows, tiles - t);
+        const int calling = ahead.blocks-- > 0;
+        KERNEL(rows_products)[calling ? ahead.pace : DIRAC__CALLS_NONE][rows - 1][wide](m, v, u, ahead.at, count, add);
         if (calling) {
             ahead.at += ahead.step;
         }
@@ -49,39 +47,44 @@ void WINOGRAD(multiply_panel)(float *m, const float *v, int64_t block, const flo
 }
 
 /* A panel for blocks of tiles, and memory that `calls` has ready. */
-static void multiply_calling(float *m, const float *v, const float *panel, int64_t tiles, int64_t summed, int64_t width,
-                             dirac__calls *calls)
+static void multiply_calling(float *m, const float *v, const dirac__point_order *order, const float *panel, int64_t tiles,
+                             int64_t summed, int64_t width, dirac__calls *calls)
 {
-    for (int64_t t = 0; t < tiles; t += TILE_ROWS, v += TILE_ROWS * summed, m += TILE_ROWS * width) {
+    for (int64_t t = 0; t < tiles; t += order->rows, v += order->block, m += order->rows * width) {
         const float *call = next_call(calls, summed * width);
         const dirac__stream ahead = {.at = call, .blocks = call != NULL, .pace = DIRAC__CALLS_WHOLE};
-        WINOGRAD(multiply_panel)(m, v, 0, panel, at_most(TILE_ROWS, tiles - t), summed, width, 0, ahead);
+        WINOGRAD(multiply_panel)(m, v, order, panel, at_most(order->rows, tiles - t), summed, width, 0, ahead);
     }
 }
 
 #define NEXT_FLOATS 4096 /* of a panel of which the first-level cache holds two, beside what meets them */
 
-/* The panel behind this one, called for with the first two blocks of tiles, or the only one. */
-static dirac__stream next_panel(const float *panel, int64_t tiles, int64_t floats)
+/* The panel behind this one, called for with the first blocks of tiles, four or two or the only one. */
+static dirac__stream next_panel(const float *panel, int64_t blocks, int64_t floats)
 {
-    if (tiles <= TILE_ROWS) {
-        const int32_t pace = floats <= NEXT_FLOATS ? DIRAC__CALLS_NEXT : DIRAC__CALLS_WHOLE;
-        return (dirac__stream){.at = panel + floats, .blocks = 1, .pace = pace};
+    dirac__stream next = {.at = panel + floats, .blocks = 1, .pace = DIRAC__CALLS_WHOLE};
+    if (blocks >= 4) {
+        next = (dirac__stream){.at = panel + floats, .step = floats / 4, .blocks = 4, .pace = DIRAC__CALLS_QUARTER};
+    } else if (blocks > 1) {
+        next = (dirac__stream){.at = panel + floats, .step = floats / 2, .blocks = 2, .pace = DIRAC__CALLS_HALF};
+    } else if (floats <= NEXT_FLOATS) {
+        next.pace = DIRAC__CALLS_NEXT;
     }
-    return (dirac__stream){.at = panel + floats, .step = floats / 2, .blocks = 2, .pace = DIRAC__CALLS_HALF};
+    return next;
 }
 
-void WINOGRAD(multiply)(float *m, const float *v, const float *u, int64_t tiles, int64_t summed, int64_t written,
-                        int64_t p0, int64_t p1, dirac__calls *calls)
+void WINOGRAD(multiply)(float *m, const float *v, const dirac__point_order *order, const float *u, int64_t tiles,
+                        int64_t summed, int64_t written, int64_t p0, int64_t p1, dirac__calls *calls)
 {
     for (int64_t p = p0; p < p1; p++) {
         const int64_t width = panel_width(written, p);
         const float *panel = u + p * PANEL * summed;
+        float *to = m + p * PANEL * tiles;
         if (calls != NULL) {
-            multiply_calling(m + p * PANEL * tiles, v, panel, tiles, summed, width, calls);
+            multiply_calling(to, v, order, panel, tiles, summed, width, calls);
         } else {
-            WINOGRAD(multiply_panel)(m + p * PANEL * tiles, v, TILE_ROWS * summed, panel, tiles, summed, width, 0,
-                                     next_panel(panel, tiles, summed * width));
+            WINOGRAD(multiply_panel)(to, v, order, panel, tiles, summed, width, 0,
+                                     next_panel(panel, block_count(tiles), summed * width));
         }
     }
 }

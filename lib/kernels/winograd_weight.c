@@ -163,7 +163,7 @@ static ALWAYS_INLINE void gradient_tile(int corrected, int whole, const weight_j
 static void transform_tiles(const weight_job *job, const block *to, int64_t t0, int64_t from, int64_t count)
 {
     const dirac__point_order order = {.point = to->v_point, .block = TILE_ROWS * DIRAC_LANES, .tile = DIRAC_LANES,
-                                      .channel = to->v_channel};
+                                      .channel = to->v_channel, .rows = TILE_ROWS};
     dirac__tile_place place = place_of(&job->inputs, t0 + from);
     WINOGRAD(inputs)(to->v, &order, from, job->x, job->activation, job->zero, job->ci, &job->inputs, t0 + from,
                      count);
