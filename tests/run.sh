@@ -109,6 +109,12 @@ best_kernels() {
     fi
 }
 
+# few_options: options of a short build: no examples, and of the kernels the scalar ones and the widest that this machine runs.
+few_options() {
+    kernels=$(best_kernels)
+    echo "-Dexamples=disabled -Dkernels=scalar${kernels:+,$kernels}"
+}
+
 # Address and undefined-behaviour sanitizers over the same tests, but for those that train many nets. Clang's, which see
 # arithmetic on null pointers, as GCC's do not in C. All sanitizers with -O1, as their manuals advise: what kernels of -O3 save
 # in running is less than what they cost to compile under them.
@@ -120,8 +126,7 @@ suite_sanitizers() {
     say "address and undefined behaviour"
     options="" left_out=""
     if [ "${SANITIZERS:-long}" = short ]; then
-        kernels=$(best_kernels)
-        options="-Dexamples=disabled -Dkernels=scalar${kernels:+,$kernels}"
+        options=$(few_options)
         left_out="-e killed -e gradients_convolution"
     fi
     # shellcheck disable=SC2086
@@ -238,16 +243,20 @@ every_compiler() {
     done
 }
 
-# Other compilers, levels of optimisation and options. COMPILERS=long: all tests; each compiler, gcc too, with each level,
-# with and without optimisation at link time, and the unit tests with all of them; without BLAS and images by gcc too.
+# Other compilers, levels of optimisation and options. COMPILERS=long: all tests, kernels and examples; each compiler, gcc too,
+# with each level, with and without optimisation at link time, and the unit tests with all of them; without BLAS and images by
+# gcc too.
 suite_compilers() {
     need $packages clang lld llvm
     say "gcc -O0"
     build gcc-O0 --werror -Doptimization=0 -Dtests=disabled
     passed=$((passed + 1))
     say "clang, without BLAS and images"
-    CC=clang build plain --werror -Dblas=disabled -Djpeg=disabled -Dpng=disabled
-    if [ "${COMPILERS:-short}" = short ]; then
+    options=""
+    [ "${COMPILERS:-short}" = long ] || options=$(few_options)
+    # shellcheck disable=SC2086
+    CC=clang build plain --werror -Dblas=disabled -Djpeg=disabled -Dpng=disabled $options
+    if [ -n "$options" ]; then
         run_tests plain --suite unit --suite layers --suite api --no-suite slow
         return
     fi
