@@ -5,10 +5,11 @@
     peers.py DIRAC_BENCH [--threads N] [--rounds R] [--avx2] [WORKLOAD...]
 
 Every measurement is a process of its own: libdirac, PyTorch with both memory formats (training: eager; inference: eager
-and frozen), ONNX Runtime if it can be imported (inference). They take turns for R rounds; a figure is the median over the
-rounds, and a ratio compares libdirac with the fastest peer, images a second over images a second. A training step is
-forward, loss, backward, and SGD with momentum and weight decay, data in memory. Prints a Markdown table. --avx2 keeps both
-sides to AVX2: libdirac by its kernels, PyTorch by its environment (ONNX Runtime, which has no such switch, is left out).
+and frozen), ONNX Runtime if it can be imported (inference, of a net that another process exported). They take turns for R
+rounds; a figure is the median over the rounds, and a ratio compares libdirac with the fastest peer, images a second over
+images a second. A training step is forward, loss, backward, and SGD with momentum and weight decay, data in memory. Prints a
+Markdown table. --avx2 keeps both sides to AVX2: libdirac by its kernels, PyTorch by its environment (ONNX Runtime, which has
+no such switch, is left out).
 """
 import argparse
 import importlib.util
@@ -129,24 +130,35 @@ def torch_step(torch, name, variant):
     return train
 
 
-def ort_step(name, threads):
-    import onnxruntime
+def export(name, file):
+    """The folded net as ONNX. Newer PyTorch has a second exporter, which wants a package of its own."""
+    import inspect
     import torch
     _, imagenet, depth, width, batch = WORKLOADS[name]
     side = 224 if imagenet else 32
-    x = torch.randn(batch, 3, side, side)
-    with tempfile.NamedTemporaryFile(suffix=".onnx") as file:
-        torch.onnx.export(folded_net(torch, imagenet, depth, width).eval(), x, file.name, opset_version=13)
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        session = onnxruntime.InferenceSession(file.name, options, providers=["CPUExecutionProvider"])
-    feed = {session.get_inputs()[0].name: x.numpy()}
+    older = {"dynamo": False} if "dynamo" in inspect.signature(torch.onnx.export).parameters else {}
+    torch.onnx.export(folded_net(torch, imagenet, depth, width).eval(), torch.randn(batch, 3, side, side), file,
+                      opset_version=13, **older)
+
+
+def ort_step(file, threads):
+    import numpy
+    import onnxruntime
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    session = onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
+    given = session.get_inputs()[0]
+    feed = {given.name: numpy.random.default_rng(1).standard_normal(given.shape, dtype=numpy.float32)}
     return lambda: session.run(None, feed)
 
 
-def child(name, variant, threads):
+def child(name, variant, threads, model):
+    if variant == "export":
+        export(name, model)
+        print("{}")
+        return
     if variant == "onnxruntime":
-        step = ort_step(name, threads)
+        step = ort_step(model, threads)
     else:
         import torch
         torch.set_num_threads(threads)
@@ -174,15 +186,22 @@ def run(command, threads, avx2):
     return json.loads(done.stdout.strip().splitlines()[-1])
 
 
-def measure(bench, name, threads, rounds, avx2):
+def measure(bench, name, threads, rounds, avx2, model):
     results = {}
+
+    def run_child(variant):
+        return run([sys.executable, os.path.abspath(__file__), "--child", variant, "--threads", str(threads),
+                    "--model", model, name], threads, avx2)
+
+    if "onnxruntime" in variants(name, avx2):
+        run_child("export")
     for _ in range(rounds):
         for variant in ["libdirac"] + variants(name, avx2):
             if variant == "libdirac":
                 command = [bench, "--threads", str(threads), name] + (["--kernels", "x86-64-v3"] if avx2 else [])
+                results.setdefault(variant, []).append(run(command, threads, avx2))
             else:
-                command = [sys.executable, os.path.abspath(__file__), "--child", variant, "--threads", str(threads), name]
-            results.setdefault(variant, []).append(run(command, threads, avx2))
+                results.setdefault(variant, []).append(run_child(variant))
     return {v: {k: statistics.median(r[k] for r in list_) for k in ("images_per_second", "peak_bytes")}
             for v, list_ in results.items()}
 
@@ -195,14 +214,17 @@ def main():
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--avx2", action="store_true")
     parser.add_argument("--child", help=argparse.SUPPRESS)
+    parser.add_argument("--model", help=argparse.SUPPRESS)
     options = parser.parse_intermixed_args()
     if options.child:
-        child(options.bench, options.child, options.threads)
+        child(options.bench, options.child, options.threads, options.model)
         return
     print("| workload | threads | libdirac, images/s | fastest peer | images/s | ratio | libdirac, MB | peer, MB |")
     print("|---|---|---|---|---|---|---|---|", flush=True)
     for name in options.workloads or WORKLOADS:
-        results = measure(options.bench, name, options.threads, options.rounds, options.avx2)
+        with tempfile.TemporaryDirectory() as folder:
+            results = measure(options.bench, name, options.threads, options.rounds, options.avx2,
+                              os.path.join(folder, "net.onnx"))
         ours = results.pop("libdirac")
         best = max(results, key=lambda v: results[v]["images_per_second"])
         peer = results[best]
