@@ -216,6 +216,9 @@ def main():
     parser.add_argument("--child", help=argparse.SUPPRESS)
     parser.add_argument("--model", help=argparse.SUPPRESS)
     options = parser.parse_intermixed_args()
+    unknown = [name for name in options.workloads if name not in WORKLOADS]
+    if unknown:
+        parser.error(f"no workload {unknown[0]}; there are {', '.join(WORKLOADS)}")
     if options.child:
         child(options.bench, options.child, options.threads, options.model)
         return
