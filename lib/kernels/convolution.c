@@ -108,13 +108,12 @@ static void gather_copies(chunk *c, const product_job *job)
 static void store_tile(float *const *y, int64_t offset, const float *tile, int64_t count,
                        int64_t width, int64_t channels, const float *bias, int32_t relu)
 {
-    typedef int32_t mask __attribute__((vector_size(DIRAC_LANES * 4)));
     for (int64_t m = 0; m < count; m++) {
         for (int64_t j = 0; j < width; j += DIRAC_LANES) {
             vec v = vec_load(tile + m * width + j) + vec_load(bias + j);
             float *to = y[m] + offset + j;
             if (relu) {
-                v = (vec)((mask)v & ~(mask)(v < (vec){0}));
+                v = vec_relu(v);
             }
             if (j + DIRAC_LANES <= channels) {
                 vec_store(to, v);

@@ -33,6 +33,7 @@ static ALWAYS_INLINE void rows_product(int pace, int rows, int vectors, float *t
 {
     const int step = channels_unrolled(pace, rows, vectors);
     const int lines = pace == DIRAC__CALLS_NONE ? 0 : step * vectors * DIRAC_LANES / CACHE_LINE / lines_for_one(pace);
+    const int64_t next_line = TILE_ROWS * CACHE_LINE - (CACHE_LINE - DIRAC_LANES);
     vec sum[TILE_ROWS][2];
     UNROLL
     for (int m = 0; m < rows; m++) {
@@ -41,7 +42,7 @@ static ALWAYS_INLINE void rows_product(int pace, int rows, int vectors, float *t
             sum[m][v] = add ? vec_load(to + (m * vectors + v) * DIRAC_LANES) : (vec){0};
         }
     }
-    for (const float *end = x + channels * TILE_ROWS; x != end; x += TILE_ROWS * DIRAC_LANES) {
+    for (int64_t c = DIRAC_LANES; c <= channels; x += c % CACHE_LINE == 0 ? next_line : DIRAC_LANES, c += DIRAC_LANES) {
         for (int64_t k0 = 0; k0 < DIRAC_LANES; k0 += step) {
             UNROLL
             for (int k = 0; k < step; k++, panel += vectors * DIRAC_LANES) {
@@ -56,7 +57,7 @@ static ALWAYS_INLINE void rows_product(int pace, int rows, int vectors, float *t
                 }
                 UNROLL
                 for (int m = 0; m < rows; m++) {
-                    const vec a = vec_all(x[m * DIRAC_LANES + k0 + k]);
+                    const vec a = vec_all(x[m * CACHE_LINE + k0 + k]);
                     UNROLL
                     for (int v = 0; v < vectors; v++) {
                         sum[m][v] += a * b[v];

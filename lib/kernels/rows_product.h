@@ -30,8 +30,8 @@ static inline const float *next_call(dirac__calls *calls, int64_t floats)
     return at;
 }
 
-/* to[row][v] (+)= sum over k < channels (a multiple of DIRAC_LANES) of x[k / LANES][row][k % LANES] panel[k][v], in order of
- * k; added to what is there if `add`. Meanwhile the memory from `call` on is called for. */
+/* to[row][v] (+)= sum over k < channels (a multiple of DIRAC_LANES) of x[k / CACHE_LINE][row][k % CACHE_LINE] panel[k][v], in
+ * order of k; added to what is there if `add`. Meanwhile the memory from `call` on is called for. */
 typedef void dirac__rows_function(float *to, const float *x, const float *panel, const float *call, int64_t channels,
                                   int32_t add);
 

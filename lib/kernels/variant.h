@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-#if DIRAC_LANES == 16
+#if DIRAC_LANES >= 8
 #include <immintrin.h>
 #endif
 
@@ -35,15 +35,23 @@ static inline vec vec_all(float x)
     return x - (vec){0};
 }
 
-/* max(v, 0); NaN stays: the instruction gives its second operand then */
-static inline vec vec_relu(vec v)
+/* max(v, least); NaN in v stays: the instruction gives its second operand then */
+static inline vec vec_at_least(vec v, vec least)
 {
 #if DIRAC_LANES == 16
-    return (vec)_mm512_max_ps((__m512){0}, (__m512)v);
+    return (vec)_mm512_max_ps((__m512)least, (__m512)v);
+#elif DIRAC_LANES == 8
+    return (vec)_mm256_max_ps((__m256)least, (__m256)v);
 #else
     typedef int32_t mask __attribute__((vector_size(DIRAC_LANES * 4)));
-    return (vec)((mask)v & ~(mask)(v < (vec){0}));
+    const mask below = v < least;
+    return (vec)(((mask)v & ~below) | ((mask)least & below));
 #endif
+}
+
+static inline vec vec_relu(vec v)
+{
+    return vec_at_least(v, (vec){0});
 }
 
 #endif

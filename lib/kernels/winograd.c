@@ -19,7 +19,9 @@
 #include "kernels/winograd_ahead.h"
 #include "kernels/winograd_lines.h"
 
-#define BLOCK_FLOATS (96 * 1024)      /* of V and M of one block, where the weights fit a cache beside it */
+/* Floats of V and M of one block, where the weights fit a second-level cache beside it: of 1 or 2 MiB with AVX-512, or else
+ * of 512 KiB. */
+#define BLOCK_FLOATS (DIRAC_LANES == 16 ? 96 * 1024 : 48 * 1024)
 #define LARGE_WEIGHTS (256 * 1024)    /* floats of U that do not */
 #define MOST_TILES 192                /* of a block */
 #define LARGE_TILES 24               /* of a block that meets large weights, which are called for ahead as they stream by */
@@ -264,7 +266,7 @@ static void run_lines(void *argument, int64_t block, int32_t lane)
 
 #endif
 
-/* Apart, blocks of tiles or, where all channels are one vector, of lines of tiles. */
+/* Apart, blocks of tiles or, with few channels, of lines of tiles. */
 static void run_apart(product_job *job, dirac__team *team)
 {
     const int64_t count = job->tiling.count;

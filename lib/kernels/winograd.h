@@ -68,9 +68,9 @@ dirac__tiling WINOGRAD(tiling_backward)(const dirac__convolution *shape);
 /* ---- transformed inputs (winograd_input.c) ---- */
 
 /* Where point e of tile t, channel c goes, for c a multiple of DIRAC_LANES:
- *     v[e * point + t / rows * block + t % rows * tile + c / DIRAC_LANES * channel] */
+ *     v[e * point + t / rows * block + t % rows * tile + c / CACHE_LINE * line + c % CACHE_LINE / DIRAC_LANES * vector] */
 typedef struct dirac__point_order {
-    int64_t point, block, tile, channel;
+    int64_t point, block, tile, line, vector;
     int64_t rows; /* tiles of a block, at most TILE_ROWS */
 } dirac__point_order;
 

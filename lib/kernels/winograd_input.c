@@ -37,6 +37,27 @@ static ALWAYS_INLINE int is_whole(const patch *in)
     return in->begin == 0 && in->end == WINOGRAD_IN && in->top == 0 && in->bottom == WINOGRAD_IN;
 }
 
+/* Column j of a whole tile's inputs. */
+static ALWAYS_INLINE void read_whole(int active, vec column[WINOGRAD_IN], const patch *in, int64_t j, int64_t c,
+                                     const dirac__activation *map)
+{
+    UNROLL
+    for (int i = 0; i < WINOGRAD_IN; i++) {
+        column[i] = vec_load(in->rows[i] + j * in->steps[0] + c);
+        if (active) {
+            column[i] = vec_relu(vec_load(map->scale + c) * column[i] + vec_load(map->shift + c));
+        }
+    }
+}
+
+static ALWAYS_INLINE void store_row(float *v, int64_t point, int64_t row, const vec points[WINOGRAD_IN])
+{
+    UNROLL
+    for (int j = 0; j < WINOGRAD_IN; j++) {
+        vec_store(v + (row * WINOGRAD_IN + j) * point, points[j]);
+    }
+}
+
 /* One vector of channels of one tile, to v at e * point. `active`: through scale and shift. `whole`: all pixels inside. */
 static ALWAYS_INLINE void transform(int active, int whole, float *v, int64_t point, const patch *in, int64_t c,
                                     const dirac__activation *map)
@@ -75,15 +96,13 @@ static ALWAYS_INLINE void transform(int active, int whole, float *v, int64_t poi
     for (int64_t i = 0; i < WINOGRAD_IN; i++) {
         vec points[WINOGRAD_IN];
         input_transform(points, middle[i]);
-        UNROLL
-        for (int j = 0; j < WINOGRAD_IN; j++) {
-            vec_store(v + (i * WINOGRAD_IN + j) * point, points[j]);
-        }
+        store_row(v, point, i, points);
     }
 }
 
+/* The same for whole tiles, some rows of points at a time, so that they fit the registers. */
 #if DIRAC_LANES == 16
-/* The same for whole tiles, half of the rows of points at a time: those fit the 32 registers. */
+/* Half of the rows of points. */
 static ALWAYS_INLINE void transform_half(int active, int64_t first, float *v, int64_t point, const patch *in, int64_t c,
                                          const dirac__activation *map)
 {
@@ -91,13 +110,7 @@ static ALWAYS_INLINE void transform_half(int active, int64_t first, float *v, in
     UNROLL
     for (int64_t j = 0; j < WINOGRAD_IN; j++) {
         vec column[WINOGRAD_IN];
-        UNROLL
-        for (int i = 0; i < WINOGRAD_IN; i++) {
-            column[i] = vec_load(in->rows[i] + j * in->steps[0] + c);
-            if (active) {
-                column[i] = vec_relu(vec_load(map->scale + c) * column[i] + vec_load(map->shift + c));
-            }
-        }
+        read_whole(active, column, in, j, c, map);
         input_transform(points, column);
         UNROLL
         for (int64_t i = 0; i < WINOGRAD_IN / 2; i++) {
@@ -107,11 +120,48 @@ static ALWAYS_INLINE void transform_half(int active, int64_t first, float *v, in
     UNROLL
     for (int64_t i = 0; i < WINOGRAD_IN / 2; i++) {
         input_transform(points, middle[i]);
-        UNROLL
-        for (int j = 0; j < WINOGRAD_IN; j++) {
-            vec_store(v + ((first + i) * WINOGRAD_IN + j) * point, points[j]);
-        }
+        store_row(v, point, first + i, points);
     }
+}
+
+static ALWAYS_INLINE void transform_whole(int active, float *v, int64_t point, const patch *in, int64_t c,
+                                          const dirac__activation *map)
+{
+    transform_half(active, 0, v, point, in, c, map);
+    transform_half(active, WINOGRAD_IN / 2, v, point, in, c, map);
+}
+#elif DIRAC_LANES == 8 && WINOGRAD_OUT == 4
+/* Two rows of points, which share sums. */
+static ALWAYS_INLINE void transform_pair(int active, int pair, float *v, int64_t point, const patch *in, int64_t c,
+                                         const dirac__activation *map)
+{
+    vec p[WINOGRAD_IN], q[WINOGRAD_IN], points[WINOGRAD_IN];
+    UNROLL
+    for (int64_t j = 0; j < WINOGRAD_IN; j++) {
+        vec column[WINOGRAD_IN], two[2];
+        read_whole(active, column, in, j, c, map);
+        input_pair(pair, two, column);
+        p[j] = two[0];
+        q[j] = two[1];
+    }
+    input_transform(points, p);
+    store_row(v, point, pair_point(pair, 0), points);
+    input_transform(points, q);
+    store_row(v, point, pair_point(pair, 1), points);
+}
+
+static ALWAYS_INLINE void transform_whole(int active, float *v, int64_t point, const patch *in, int64_t c,
+                                          const dirac__activation *map)
+{
+    transform_pair(active, 0, v, point, in, c, map);
+    transform_pair(active, 1, v, point, in, c, map);
+    transform_pair(active, 2, v, point, in, c, map);
+}
+#else
+static ALWAYS_INLINE void transform_whole(int active, float *v, int64_t point, const patch *in, int64_t c,
+                                          const dirac__activation *map)
+{
+    transform(active, 1, v, point, in, c, map);
 }
 #endif
 
@@ -119,17 +169,13 @@ static ALWAYS_INLINE void transform_half(int active, int64_t first, float *v, in
 static ALWAYS_INLINE void transform_tile(int active, int whole, float *v, const dirac__point_order *order, const patch *in,
                                          int64_t channels, const dirac__activation *map)
 {
-#if DIRAC_LANES == 16
-    if (whole) {
-        for (int64_t c = 0; c < channels; c += DIRAC_LANES, v += order->channel) {
-            transform_half(active, 0, v, order->point, in, c, map);
-            transform_half(active, WINOGRAD_IN / 2, v, order->point, in, c, map);
+    for (int64_t c = 0; c < channels; c += DIRAC_LANES) {
+        float *to = v + c / CACHE_LINE * order->line + c % CACHE_LINE / DIRAC_LANES * order->vector;
+        if (whole) {
+            transform_whole(active, to, order->point, in, c, map);
+        } else {
+            transform(active, 0, to, order->point, in, c, map);
         }
-        return;
-    }
-#endif
-    for (int64_t c = 0; c < channels; c += DIRAC_LANES, v += order->channel) {
-        transform(active, whole, v, order->point, in, c, map);
     }
 }
 

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* Winograd's convolution of one vector of channels to one vector of channels, line by line: a line is a row of tiles. */
+/* Winograd's convolution of 16 channels to 16 channels, line by line: a line is a row of tiles. */
 #ifndef KERNELS_WINOGRAD_LINES_H
 #define KERNELS_WINOGRAD_LINES_H
 
 #include "kernels/winograd_output.h"
 
-/* Built where it pays: vectors of 16 channels, tiles of 4x4. */
-#define WINOGRAD_HAS_LINES (DIRAC_LANES == 16 && WINOGRAD_OUT == 4)
+/* Built where it pays: channels of one or two vectors, tiles of 4x4. */
+#define LINE_CHANNELS 16
+#define WINOGRAD_HAS_LINES (DIRAC_LANES >= 8 && WINOGRAD_OUT == 4)
 
 #if WINOGRAD_HAS_LINES
 
@@ -23,7 +24,7 @@ typedef struct dirac__lines {
 /* Whether a convolution has these channels, and lines long enough to be worked on for themselves. */
 static inline int32_t has_lines(int64_t summed, int64_t written, const dirac__tiling *tiling)
 {
-    return summed == DIRAC_LANES && written == DIRAC_LANES && tiling->wide >= SEGMENT / 2;
+    return summed == LINE_CHANNELS && written == LINE_CHANNELS && tiling->wide >= SEGMENT / 2;
 }
 
 /* Lines l0 to l1 - 1 of all images, which are group `group` of the output. `calling`: the pixels that each writes and that

@@ -2,8 +2,8 @@
 /*
  * Winograd's output transform y = A' m A (winograd.h) and what is done to outputs before they leave the registers:
  *
- * - forward: + bias, ReLU;
- * - moments: sums of y - p and (y - p)^2 a channel, p the group's first value, so that nothing cancels but where values
+ * - forward: + bias, ReLU, which is a maximum with zero or, where there is none, with minus infinity;
+ * - moments: + bias, sums of y - p and (y - p)^2 a channel, p the group's first value, so that nothing cancels but where values
  *   spread far about their mean;
  * - mask: the gradient through y = max(scale z + shift, 0), and the sums of it and of it times (z - mean).
  *
@@ -15,6 +15,8 @@
  */
 #ifndef KERNELS_WINOGRAD_OUTPUT_H
 #define KERNELS_WINOGRAD_OUTPUT_H
+
+#include <math.h>
 
 #include "kernels/winograd.h"
 
@@ -77,39 +79,42 @@ typedef struct vector_writer {
     float *y;
     const float *z;
     int64_t line, channels, high, wide;
-    vec bias, pivot, scale, shift, mean;
-    int32_t relu;
+    vec bias, least, pivot, scale, shift, mean;
     vec sum, second;
 } vector_writer;
+
+/* One output vector of row i, column j. */
+static ALWAYS_INLINE void write_one(int mode, vector_writer *w, int64_t i, int64_t j, vec v)
+{
+    const int64_t at = i * w->line + j * w->channels;
+    if (mode == WRITE_MASKED) {
+        typedef int32_t bits __attribute__((vector_size(DIRAC_LANES * 4)));
+        const vec z = vec_load(w->z + at);
+        v = (vec)((bits)v & (bits)(w->scale * z + w->shift > (vec){0}));
+        w->sum += v;
+        w->second += v * (z - w->mean);
+    } else {
+        v += w->bias;
+        if (mode == WRITE_MOMENTS) {
+            const vec d = v - w->pivot;
+            w->sum += d;
+            w->second += d * d;
+        } else {
+            v = vec_at_least(v, w->least);
+        }
+    }
+    vec_store(w->y + at, v);
+}
 
 /* One row of outputs. */
 static ALWAYS_INLINE void write_row(int mode, int whole, vector_writer *w, int64_t i, const vec out[WINOGRAD_OUT])
 {
     UNROLL
     for (int j = 0; j < WINOGRAD_OUT; j++) {
-        const int64_t at = i * w->line + j * w->channels;
-        vec v = out[j];
         if (!whole && j >= w->wide) {
             break;
         }
-        if (mode == WRITE_MASKED) {
-            typedef int32_t bits __attribute__((vector_size(DIRAC_LANES * 4)));
-            const vec z = vec_load(w->z + at);
-            v = (vec)((bits)v & (bits)(w->scale * z + w->shift > (vec){0}));
-            w->sum += v;
-            w->second += v * (z - w->mean);
-        } else {
-            v += w->bias;
-            if (mode == WRITE_MOMENTS) {
-                const vec d = v - w->pivot;
-                w->sum += d;
-                w->second += d * d;
-            }
-            if (w->relu) {
-                v = vec_relu(v);
-            }
-        }
-        vec_store(w->y + at, v);
+        write_one(mode, w, i, j, out[j]);
     }
 }
 
@@ -118,7 +123,7 @@ static ALWAYS_INLINE vector_writer start_vector(int mode, const dirac__output *o
                                                 float *part, int32_t first)
 {
     vector_writer w = {.y = o->y + target->offset + c, .line = target->line, .channels = o->written,
-                       .high = target->high, .wide = target->wide, .relu = o->relu};
+                       .high = target->high, .wide = target->wide, .least = vec_all(o->relu ? 0 : -INFINITY)};
     if (o->bias != NULL) {
         w.bias = vec_load(o->bias + c);
     }

@@ -2,9 +2,10 @@
 /*
  * The products of Winograd's convolution: for each point e, M[e] (tiles x written) = V[e] (tiles x summed) U[e].
  *
- * V is kept in blocks of TILE_ROWS tiles, each [summed / LANES][TILE_ROWS][LANES]: the micro-kernel walks one stream of
- * broadcasts and one of weights, at constant distances. A panel of U (summed x PANEL) is used for all blocks while it is in
- * the caches; an element adds up over k in order, wherever its tile falls.
+ * V is kept in blocks of TILE_ROWS tiles, each [summed / CACHE_LINE][TILE_ROWS][CACHE_LINE]: a tile's transform fills whole
+ * lines of the cache, and the micro-kernel walks one stream of broadcasts and one of weights, at constant distances. A panel
+ * of U (summed x PANEL) is used for all blocks while it is in the caches; an element adds up over k in order, wherever its
+ * tile falls.
  */
 #include "kernels/winograd.h"
 
@@ -13,17 +14,23 @@ static int64_t block_count(int64_t tiles)
     return (tiles + TILE_ROWS - 1) / TILE_ROWS;
 }
 
+/* Of V, for one point. */
+static int64_t block_floats(int64_t channels)
+{
+    return TILE_ROWS * ((channels + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE);
+}
+
 dirac__point_order WINOGRAD(order)(int64_t tiles, int64_t channels)
 {
-    const int64_t blocks = block_count(tiles);
-    return (dirac__point_order){.point = blocks * TILE_ROWS * channels + CACHE_LINE, .block = TILE_ROWS * channels,
-                                .tile = DIRAC_LANES, .channel = TILE_ROWS * DIRAC_LANES,
+    const int64_t blocks = block_count(tiles), block = block_floats(channels);
+    return (dirac__point_order){.point = blocks * block + CACHE_LINE, .block = block, .tile = CACHE_LINE,
+                                .line = TILE_ROWS * CACHE_LINE, .vector = DIRAC_LANES,
                                 .rows = (tiles + blocks - 1) / blocks};
 }
 
 int64_t WINOGRAD(inputs_size)(int64_t tiles, int64_t channels)
 {
-    return WINOGRAD_POINTS * (block_count(tiles) * TILE_ROWS * channels + CACHE_LINE);
+    return WINOGRAD_POINTS * (block_count(tiles) * block_floats(channels) + CACHE_LINE);
 }
 
 int64_t WINOGRAD(products_size)(int64_t tiles, int64_t channels)

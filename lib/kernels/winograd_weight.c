@@ -24,7 +24,6 @@
 #define MOST_PARTS 8
 #define GROUP_TILES 4 /* of one transforming task */
 #define PAIR_FLOATS (WINOGRAD_POINTS * DIRAC_LANES * PANEL) /* of S of a pair */
-#define LINE 16       /* floats */
 #define AHEAD 12      /* tiles, from the second-level cache into the first */
 
 typedef struct weight_job {
@@ -163,7 +162,8 @@ static ALWAYS_INLINE void gradient_tile(int corrected, int whole, const weight_j
 static void transform_tiles(const weight_job *job, const block *to, int64_t t0, int64_t from, int64_t count)
 {
     const dirac__point_order order = {.point = to->v_point, .block = TILE_ROWS * DIRAC_LANES, .tile = DIRAC_LANES,
-                                      .channel = to->v_channel, .rows = TILE_ROWS};
+                                      .line = CACHE_LINE / DIRAC_LANES * to->v_channel, .vector = to->v_channel,
+                                      .rows = TILE_ROWS};
     dirac__tile_place place = place_of(&job->inputs, t0 + from);
     WINOGRAD(inputs)(to->v, &order, from, job->x, job->activation, job->zero, job->ci, &job->inputs, t0 + from,
                      count);
@@ -196,7 +196,7 @@ static block cut_block(float *at, int64_t count, int64_t ci)
 static ALWAYS_INLINE void outer_product(int rows, int vectors, float *s, const float *v, const float *d, const float *call,
                                         int64_t count, int32_t add)
 {
-    const int64_t step = call != NULL ? LINE : 0;
+    const int64_t step = call != NULL ? CACHE_LINE : 0;
     vec sum[2 * ROWS][2];
     UNROLL
     for (int m = 0; m < rows; m++) {
@@ -249,12 +249,12 @@ static void add_products(const weight_job *job, float *s, const block *b, int64_
     for (int64_t e = 0; e < WINOGRAD_POINTS; e++, v += b->v_point, d += line(b->count, width)) {
         if (width == PANEL) {
             for (int64_t m = 0; m < DIRAC_LANES; m += ROWS, s += ROWS * PANEL) {
-                outer_product(ROWS, 2, s, v + m, d, next_call(calls, LINE * b->count), b->count, add);
+                outer_product(ROWS, 2, s, v + m, d, next_call(calls, CACHE_LINE * b->count), b->count, add);
             }
         } else {
             const int rows = 2 * ROWS < DIRAC_LANES ? 2 * ROWS : DIRAC_LANES;
             for (int64_t m = 0; m < DIRAC_LANES; m += rows, s += rows * DIRAC_LANES) {
-                outer_product(rows, 1, s, v + m, d, next_call(calls, LINE * b->count), b->count, add);
+                outer_product(rows, 1, s, v + m, d, next_call(calls, CACHE_LINE * b->count), b->count, add);
             }
         }
     }
