@@ -439,6 +439,30 @@ static void test_shapes(void **state)
     for_each_run(shapes);
 }
 
+static int odd_vectors_checked;
+
+/* Channels that fill some vectors, but not a line of the cache: whole vectors with AVX2 and less. */
+static void odd_vectors(kernel_run *run)
+{
+    const dirac__convolution list[] = {shape(2, 24, 8, 9, 14, 1, 1), shape(1, 8, 40, 13, 6, 2, 0),
+                                       shape(5, 40, 24, 8, 8, 1, 1)};
+    for (size_t i = 0; i < sizeof list / sizeof list[0]; i++) {
+        if (table(run)->fits(&list[i])) {
+            check_shape(run, &list[i], i % 2);
+            check_reading(run, &list[i]);
+            odd_vectors_checked++;
+        }
+    }
+}
+
+static void test_odd_vectors(void **state)
+{
+    (void)state;
+    odd_vectors_checked = 0;
+    for_each_run(odd_vectors);
+    assert_true(odd_vectors_checked > 0);
+}
+
 /* Several blocks and chunks of tiles. */
 static void many_tiles(kernel_run *run)
 {
@@ -582,9 +606,9 @@ static void test_fits(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_shapes), cmocka_unit_test(test_many_tiles), cmocka_unit_test(test_large_weights),
-        cmocka_unit_test(test_norms),  cmocka_unit_test(test_alone),      cmocka_unit_test(test_fits),
-        cmocka_unit_test(test_nan),
+        cmocka_unit_test(test_shapes), cmocka_unit_test(test_odd_vectors), cmocka_unit_test(test_many_tiles),
+        cmocka_unit_test(test_large_weights), cmocka_unit_test(test_norms), cmocka_unit_test(test_alone),
+        cmocka_unit_test(test_fits), cmocka_unit_test(test_nan),
     };
     return cmocka_run_group_tests_name("tiles of 4x4", tests, tiles_of_4, NULL) +
            cmocka_run_group_tests_name("tiles of 2x2", tests, tiles_of_2, NULL);
