@@ -28,6 +28,12 @@ static ALWAYS_INLINE void call_for(int pace, const float *line)
     }
 }
 
+/* Whether a line of the cache of channels begins with channel c, a multiple of DIRAC_LANES. */
+static ALWAYS_INLINE int is_line(int64_t c)
+{
+    return DIRAC_LANES == CACHE_LINE || c % CACHE_LINE == 0;
+}
+
 static ALWAYS_INLINE void rows_product(int pace, int rows, int vectors, float *to, const float *x, const float *panel,
                                        const float *call, int64_t channels, int32_t add)
 {
@@ -42,7 +48,7 @@ static ALWAYS_INLINE void rows_product(int pace, int rows, int vectors, float *t
             sum[m][v] = add ? vec_load(to + (m * vectors + v) * DIRAC_LANES) : (vec){0};
         }
     }
-    for (int64_t c = DIRAC_LANES; c <= channels; x += c % CACHE_LINE == 0 ? next_line : DIRAC_LANES, c += DIRAC_LANES) {
+    for (int64_t c = 0; c < channels; c += DIRAC_LANES, x += is_line(c) ? next_line : DIRAC_LANES) {
         for (int64_t k0 = 0; k0 < DIRAC_LANES; k0 += step) {
             UNROLL
             for (int k = 0; k < step; k++, panel += vectors * DIRAC_LANES) {
