@@ -37,19 +37,6 @@ static ALWAYS_INLINE int is_whole(const patch *in)
     return in->begin == 0 && in->end == WINOGRAD_IN && in->top == 0 && in->bottom == WINOGRAD_IN;
 }
 
-/* Column j of a whole tile's inputs. */
-static ALWAYS_INLINE void read_whole(int active, vec column[WINOGRAD_IN], const patch *in, int64_t j, int64_t c,
-                                     const dirac__activation *map)
-{
-    UNROLL
-    for (int i = 0; i < WINOGRAD_IN; i++) {
-        column[i] = vec_load(in->rows[i] + j * in->steps[0] + c);
-        if (active) {
-            column[i] = vec_relu(vec_load(map->scale + c) * column[i] + vec_load(map->shift + c));
-        }
-    }
-}
-
 static ALWAYS_INLINE void store_row(float *v, int64_t point, int64_t row, const vec points[WINOGRAD_IN])
 {
     UNROLL
@@ -100,9 +87,30 @@ static ALWAYS_INLINE void transform(int active, int whole, float *v, int64_t poi
     }
 }
 
-/* The same for whole tiles, some rows of points at a time, so that they fit the registers. */
-#if DIRAC_LANES == 16
-/* Half of the rows of points. */
+/* Whole tiles take some rows of points at a time, so that they fit the registers: half of them where there are 32, or two,
+ * which share sums, where there are 16. */
+#define IN_HALVES (DIRAC_LANES == 16)
+#define IN_PAIRS (DIRAC_LANES == 8 && WINOGRAD_OUT == 4)
+
+#if IN_HALVES || IN_PAIRS
+
+/* Column j of a whole tile's inputs. */
+static ALWAYS_INLINE void read_whole(int active, vec column[WINOGRAD_IN], const patch *in, int64_t j, int64_t c,
+                                     const dirac__activation *map)
+{
+    UNROLL
+    for (int i = 0; i < WINOGRAD_IN; i++) {
+        column[i] = vec_load(in->rows[i] + j * in->steps[0] + c);
+        if (active) {
+            column[i] = vec_relu(vec_load(map->scale + c) * column[i] + vec_load(map->shift + c));
+        }
+    }
+}
+
+#endif
+
+#if IN_HALVES
+
 static ALWAYS_INLINE void transform_half(int active, int64_t first, float *v, int64_t point, const patch *in, int64_t c,
                                          const dirac__activation *map)
 {
@@ -130,8 +138,9 @@ static ALWAYS_INLINE void transform_whole(int active, float *v, int64_t point, c
     transform_half(active, 0, v, point, in, c, map);
     transform_half(active, WINOGRAD_IN / 2, v, point, in, c, map);
 }
-#elif DIRAC_LANES == 8 && WINOGRAD_OUT == 4
-/* Two rows of points, which share sums. */
+
+#elif IN_PAIRS
+
 static ALWAYS_INLINE void transform_pair(int active, int pair, float *v, int64_t point, const patch *in, int64_t c,
                                          const dirac__activation *map)
 {
@@ -157,12 +166,15 @@ static ALWAYS_INLINE void transform_whole(int active, float *v, int64_t point, c
     transform_pair(active, 1, v, point, in, c, map);
     transform_pair(active, 2, v, point, in, c, map);
 }
+
 #else
+
 static ALWAYS_INLINE void transform_whole(int active, float *v, int64_t point, const patch *in, int64_t c,
                                           const dirac__activation *map)
 {
     transform(active, 1, v, point, in, c, map);
 }
+
 #endif
 
 /* All channels of one tile. */
