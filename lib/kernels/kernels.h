@@ -100,6 +100,7 @@ typedef struct dirac__winograd {
 
 typedef struct dirac__kernels {
     const char *name; /* "scalar", "x86-64-v3", ... */
+    int64_t reading;  /* products of a convolution that take as long as bringing one weight from memory */
 
     /* ---- convolution (convolution.c): y[r,o] = bias[o] + sum_{t,i} x[pixel(r,t), i] What[o,i,t] ---- */
 

@@ -3,31 +3,30 @@
  * Direct convolution, and Winograd's F(4x4, 3x3) and F(2x2, 3x3) where they fit and pay.
  *
  * What an algorithm costs for a pair of channels: its products, and its weights, of which each costs as much to bring from
- * memory as READING products:
+ * memory as `reading` products, which the kernels name:
  *
- *     direct  9 (n h w + READING)     F(m x m)  (m+2)^2 (n tiles + READING)
+ *     direct  9 (n h w + reading)     F(m x m)  (m+2)^2 (n tiles + reading)
  *
  * So F(4x4) serves large maps and batches, F(2x2) single images' small maps, and direct sums where a map is so small that
  * only weights count.
  */
 #include "layers/algorithm.h"
 
-#define READING 12
-
-static int64_t winograd_cost(const dirac__winograd *w, const dirac__convolution *s)
+static int64_t winograd_cost(const dirac__winograd *w, const dirac__convolution *s, int64_t reading)
 {
     const int64_t in = w->out + 2, high = (s->out[1] + w->out - 1) / w->out, wide = (s->out[2] + w->out - 1) / w->out;
-    return in * in * (s->n * high * wide + READING);
+    return in * in * (s->n * high * wide + reading);
 }
 
 dirac__algorithm dirac__algorithm_choose(const dirac__kernels *kernels, const dirac__convolution *s, bool strict)
 {
     dirac__algorithm a = {kernels, NULL, false};
     const dirac__winograd *const list[] = {kernels->winograd4, kernels->winograd2};
-    int64_t least = 9 * (s->n * s->out[1] * s->out[2] + READING);
+    int64_t least = 9 * (s->n * s->out[1] * s->out[2] + kernels->reading);
     for (int i = 0; i < 2 && !strict; i++) {
-        if (list[i]->fits(s) && winograd_cost(list[i], s) < least) {
-            least = winograd_cost(list[i], s);
+        const int64_t cost = winograd_cost(list[i], s, kernels->reading);
+        if (list[i]->fits(s) && cost < least) {
+            least = cost;
             a.winograd = list[i];
         }
     }
