@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * With 16 channels, Winograd's three steps (winograd.h) move more memory than they do arithmetic, if each is done for all
- * points of many tiles. Here a few tiles of one line pass through them for one pair of rows of points after
- * the other, and all of it stays in the first-level cache:
+ * points of many tiles. Here a few tiles of one line pass through them for one pair of rows of points after the other, and all
+ * of it stays in the first-level cache:
  *
  *     V <- rows p, q of B' x B    V <- V U, in place    kept[pair] <- (p, q as output_join takes them) A
  *
@@ -144,6 +144,7 @@ typedef void pair_function(int pair, point_rows v, const segment *s, const dirac
         (void)pair;                                                                          \
         transform_pair(active, which, v, s, map);                                            \
     }
+/* Pairs a and b differ in constants alone; neither is pair 0. */
 PAIR_INSTANCE(transform_ends, 0, 0)
 PAIR_INSTANCE(transform_others, 0, pair == 1 ? 1 : 2)
 PAIR_INSTANCE(active_ends, 1, 0)
@@ -225,7 +226,7 @@ static void multiply_pair(int pair, point_rows v, const float *packed, int64_t t
 
 /* ---- outputs ---- */
 
-/* One vector's products of a pair, through A by rows, as output_join takes them; v: the first point's. */
+/* One vector's products of a pair, at v[point] + at, through A by rows, as output_join takes them. */
 static ALWAYS_INLINE void pair_outputs(int pair, vec out[2][WINOGRAD_OUT], point_rows v, int64_t at)
 {
     vec p[WINOGRAD_IN], q[WINOGRAD_IN], two[2];
