@@ -3,8 +3,8 @@
  * Winograd's output transform y = A' m A (winograd.h) and what is done to outputs before they leave the registers:
  *
  * - forward: + bias, ReLU, which is a maximum with zero or, where there is none, with minus infinity;
- * - moments: + bias, sums of y - p and (y - p)^2 a channel, p the group's first value, so that nothing cancels but where values
- *   spread far about their mean;
+ * - moments, of outputs that no ReLU changes: + bias, sums of y - p and (y - p)^2 a channel, p the group's first value, so
+ *   that nothing cancels but where values spread far about their mean;
  * - mask: the gradient through y = max(scale z + shift, 0), and the sums of it and of it times (z - mean).
  *
  * The sums of one tile are taken in float, all others in double: batch norm's backward takes a gradient apart along its mean
