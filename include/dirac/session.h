@@ -78,9 +78,9 @@ DIRAC_API int32_t dirac_session_set_seed(dirac_session *session, uint64_t seed);
 DIRAC_API int32_t dirac_session_set_strict(dirac_session *session, int32_t strict);
 /**
  * Whether inference keeps no packed weights. Not lean: weights are kept in the layout of the kernels, once for each version
- * of the net, and read from there. Lean: each forward puts them into that layout, layer by layer into the same memory; the
- * session takes little more than the values between layers, and a forward of few images takes longer. Same bits. Training
- * always works so.
+ * of the net, and read from there. Lean: each forward puts them into that layout, a layer or a part of a large one at a time
+ * into the same memory; the session takes little more than the values between layers, and a forward of few images takes
+ * longer. Same bits. Training always works so.
  * @param lean 1, or 0 (default). Errors: ARGUMENT, STATE. Threads: one. Since 0.1.
  */
 DIRAC_API int32_t dirac_session_set_lean(dirac_session *session, int32_t lean);

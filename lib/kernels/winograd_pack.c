@@ -6,6 +6,7 @@
  */
 #include "base/mem.h"
 #include "kernels/winograd.h"
+#include "kernels/winograd_taps.h"
 
 static size_t packed_size(int64_t summed, int64_t written)
 {
@@ -37,42 +38,57 @@ typedef struct pack_job {
 static ALWAYS_INLINE void load_taps(int transposed, vec taps[9], const dirac__filters *f, int64_t ci, int64_t k,
                                     int64_t first)
 {
-    const float *w = f->w + (transposed ? k * ci + first : first * ci + k) * 9;
-    const int64_t step = transposed ? 9 : 9 * ci;
-    float by_tap[9][DIRAC_LANES];
     vec scale = vec_all(1.0f);
-    for (int64_t l = 0; l < DIRAC_LANES; l++) {
+    if (transposed) {
+        vec turned[9];
+        load_filters(turned, f->w + (k * ci + first) * 9, 9);
         UNROLL
         for (int t = 0; t < 9; t++) {
-            by_tap[transposed ? 8 - t : t][l] = w[l * step + t];
+            taps[t] = turned[8 - t];
         }
+    } else {
+        load_filters(taps, f->w + (first * ci + k) * 9, 9 * ci);
     }
     if (f->scale != NULL) {
         scale = transposed ? vec_all(f->scale[k]) : vec_load(f->scale + first);
     }
+    UNROLL
     for (int t = 0; t < 9; t++) {
-        taps[t] = scale * vec_load(by_tap[t]);
+        taps[t] = scale * taps[t];
     }
     if (f->delta != NULL && k >= first && k < first + DIRAC_LANES) {
         taps[4][k - first] += f->delta[k];
     }
 }
 
-/* G g G' of one vector of filters to u at e * point. */
+/* A row of points from the three of its columns. */
+static ALWAYS_INLINE void store_points(float *u, int64_t point, const vec row[3])
+{
+    UNROLL
+    for (int pair = 0; pair < POINT_PAIRS; pair++) {
+        vec out[2];
+        weight_pair(pair, out, row);
+        vec_store(u + pair_point(pair, 0) * point, out[0]);
+        vec_store(u + pair_point(pair, 1) * point, out[1]);
+    }
+}
+
+/* G g G' of one vector of filters to u at e * point, two rows of points at a time, which is what registers hold. */
 static ALWAYS_INLINE void transform(float *u, int64_t point, const vec taps[9])
 {
-    vec middle[3][WINOGRAD_IN];
-    for (int x = 0; x < 3; x++) {
-        const vec column[3] = {taps[x], taps[3 + x], taps[6 + x]};
-        weight_transform(middle[x], column);
-    }
-    for (int i = 0; i < WINOGRAD_IN; i++) {
-        const vec row[3] = {middle[0][i], middle[1][i], middle[2][i]};
-        vec out[WINOGRAD_IN];
-        weight_transform(out, row);
-        for (int x = 0; x < WINOGRAD_IN; x++) {
-            vec_store(u + (i * WINOGRAD_IN + x) * point, out[x]);
+    UNROLL
+    for (int pair = 0; pair < POINT_PAIRS; pair++) {
+        vec rows[2][3];
+        UNROLL
+        for (int x = 0; x < 3; x++) {
+            const vec column[3] = {taps[x], taps[3 + x], taps[6 + x]};
+            vec points[2];
+            weight_pair(pair, points, column);
+            rows[0][x] = points[0];
+            rows[1][x] = points[1];
         }
+        store_points(u + pair_point(pair, 0) * WINOGRAD_IN * point, point, rows[0]);
+        store_points(u + pair_point(pair, 1) * WINOGRAD_IN * point, point, rows[1]);
     }
 }
 

@@ -28,14 +28,25 @@ static ALWAYS_INLINE void output_adjoint(vec out[4], const vec in[2])
     out[3] = in[1];
 }
 
-/* G g: weights to points. */
-static ALWAYS_INLINE void weight_transform(vec out[4], const vec in[3])
+/* Points in pairs: 0 and infinity, 1 and -1. */
+#define POINT_PAIRS 2
+static ALWAYS_INLINE int pair_point(int pair, int which)
 {
-    const vec even = 0.5f * (in[0] + in[2]), odd = 0.5f * in[1];
-    out[0] = in[0];
-    out[1] = even + odd;
-    out[2] = even - odd;
-    out[3] = in[2];
+    static const int points[POINT_PAIRS][2] = {{0, 3}, {1, 2}};
+    return points[pair][which];
+}
+
+/* G g of one pair. */
+static ALWAYS_INLINE void weight_pair(int pair, vec out[2], const vec in[3])
+{
+    if (pair == 0) {
+        out[0] = in[0];
+        out[1] = in[2];
+    } else {
+        const vec even = 0.5f * (in[0] + in[2]), odd = 0.5f * in[1];
+        out[0] = even + odd;
+        out[1] = even - odd;
+    }
 }
 
 /* G' u: the adjoint, points' gradients to weights. */

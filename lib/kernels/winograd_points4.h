@@ -90,17 +90,19 @@ static ALWAYS_INLINE void output_adjoint(vec out[6], const vec in[4])
 #define WEIGHT_A (-2.0f / 3.0f) /* 1 / (2 a^2 (a^2 - b^2)) */
 #define WEIGHT_B (1.0f / 6.0f)  /* 1 / (2 b^2 (b^2 - a^2)) */
 
-/* G g: weights to points. */
-static ALWAYS_INLINE void weight_transform(vec out[6], const vec in[3])
+/* G g of one pair. */
+static ALWAYS_INLINE void weight_pair(int pair, vec out[2], const vec in[3])
 {
-    const vec even_a = WEIGHT_A * (in[0] + 0.5f * in[2]), odd_a = (WEIGHT_A * POINT_A) * in[1];
-    const vec even_b = WEIGHT_B * (in[0] + 2.0f * in[2]), odd_b = (WEIGHT_B * POINT_B) * in[1];
-    out[0] = in[0];
-    out[1] = even_a + odd_a;
-    out[2] = even_a - odd_a;
-    out[3] = even_b + odd_b;
-    out[4] = even_b - odd_b;
-    out[5] = in[2];
+    if (pair == 0) {
+        out[0] = in[0];
+        out[1] = in[2];
+    } else {
+        const float factor = pair == 1 ? WEIGHT_A : WEIGHT_B, point = pair == 1 ? POINT_A : POINT_B;
+        const float square = pair == 1 ? 0.5f : 2.0f;
+        const vec even = factor * (in[0] + square * in[2]), odd = (factor * point) * in[1];
+        out[0] = even + odd;
+        out[1] = even - odd;
+    }
 }
 
 /* G' u: the adjoint, points' gradients to weights. */

@@ -15,6 +15,7 @@
  */
 #include "base/mem.h"
 #include "kernels/winograd_ahead.h"
+#include "kernels/winograd_taps.h"
 
 #define ROWS (DIRAC_LANES == 16 ? 8 : 4) /* of S in registers, two vectors wide; twice as many of one */
 #define LARGE_SUMS (256 * 1024)          /* floats of S worked on together */
@@ -296,12 +297,7 @@ static void join(const weight_job *job, const float *sums, int64_t p, int64_t k)
         for (int64_t i = 0; i < DIRAC_LANES; i++) {
             vec taps[9];
             join_vector(taps, sums + i * width + j, DIRAC_LANES * width, job->parts, part);
-            for (int64_t l = 0; l < DIRAC_LANES; l++) {
-                float *to = job->g + ((p * PANEL + j + l) * job->ci + k * DIRAC_LANES + i) * 9;
-                for (int x = 0; x < 9; x++) {
-                    to[x] = taps[x][l];
-                }
-            }
+            store_filters(job->g + ((p * PANEL + j) * job->ci + k * DIRAC_LANES + i) * 9, 9 * job->ci, taps);
         }
     }
 }

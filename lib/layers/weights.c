@@ -2,7 +2,8 @@
 /*
  * The passes of layers with weights. In training What is packed for the kernels in every pass, into scratch: kept for
  * all layers, packed weights would cost as much as the parameters again; or it is left to kernels that take it unpacked. Its
- * coefficients, one number a filter, are kept from forward to backward. In inference weights are packed once a version.
+ * coefficients, one number a filter, are kept from forward to backward. In inference weights are packed once a version, or,
+ * lean, as in training.
  */
 #include "layers/weights.h"
 
@@ -134,10 +135,11 @@ static int32_t plan_memory(dirac__layer_plan *plan, const dirac__weights *w)
         const dirac__algorithm a = dirac__algorithm_choose(k, &w->geometry, plan->strict);
         dirac__convolution pass = w->geometry;
         pass.n = plan->images;
+        const bool unpacked = plan->lean && a.takes_unpacked;
         size_t *packed = plan->lean ? &plan->scratch : &plan->prepared;
-        fits = dirac__room(packed, dirac__algorithm_packed(a, &pass, false), sizeof(float)) &&
+        fits = dirac__room(packed, unpacked ? 0 : dirac__algorithm_packed(a, &pass, false), sizeof(float)) &&
                dirac__weights_coefficients_room(packed, w) &&
-               dirac__room(&plan->scratch, dirac__algorithm_scratch(a, &pass, false, plan->lanes), sizeof(float));
+               dirac__room(&plan->scratch, dirac__algorithm_scratch(a, &pass, unpacked, plan->lanes), sizeof(float));
     }
     return fits ? DIRAC_OK : dirac__fail_room(plan, "computing it");
 }
@@ -203,23 +205,17 @@ static dirac__coefficients saved_coefficients(const dirac__pass *pass, const dir
     return cut_coefficients(w, &at);
 }
 
-/* Packed weights at *at, and their coefficients, which nobody needs later, behind them. */
-static float *pack_for_inference(const dirac__pass *pass, const dirac__weights *w, unsigned char **at)
-{
-    const dirac__algorithm a = choose(pass, w);
-    float *packed = dirac__take(at, dirac__algorithm_packed(a, &w->geometry, false), sizeof(float));
-    const dirac__coefficients c = dirac__weights_coefficients(pass, w, at);
-    dirac__algorithm_pack(a, packed, pass->parameters[0], c.scale, c.delta, &w->geometry, false, pass->team);
-    return packed;
-}
-
+/* The coefficients, which nobody needs later, behind the packed weights. */
 void dirac__weights_prepare(const dirac__pass *pass, const dirac__weights *w, void *prepared)
 {
+    const dirac__algorithm a = choose(pass, w);
     unsigned char *at = prepared;
-    pack_for_inference(pass, w, &at);
+    float *packed = dirac__take(&at, dirac__algorithm_packed(a, &w->geometry, false), sizeof(float));
+    const dirac__coefficients c = dirac__weights_coefficients(pass, w, &at);
+    dirac__algorithm_pack(a, packed, pass->parameters[0], c.scale, c.delta, &w->geometry, false, pass->team);
 }
 
-/* What of training's one pass: packed at *at, or as it is. */
+/* What of one pass: packed at *at, or as it is. */
 static dirac__filters filters_once(const dirac__pass *pass, const dirac__weights *w, dirac__algorithm a,
                                    const dirac__coefficients *c, bool transposed, unsigned char **at)
 {
@@ -243,13 +239,10 @@ void dirac__weights_forward(const dirac__pass *pass, const dirac__weights *w)
 {
     const dirac__algorithm a = choose(pass, w);
     dirac__filters filters = {.packed = pass->prepared};
-    unsigned char *at = pass->scratch;
-    if (pass->training) {
-        unsigned char *saved = pass->saved;
-        const dirac__coefficients c = dirac__weights_coefficients(pass, w, &saved);
+    unsigned char *at = pass->scratch, *saved = pass->saved;
+    if (filters.packed == NULL) { /* in training, and in lean inference, which keeps no coefficients either */
+        const dirac__coefficients c = dirac__weights_coefficients(pass, w, pass->training ? &saved : &at);
         filters = filters_once(pass, w, a, &c, false, &at);
-    } else if (filters.packed == NULL) {
-        filters.packed = pack_for_inference(pass, w, &at);
     }
     const dirac__activation activation = activation_of(pass);
     const dirac__moments moments = {pass->behind != NULL ? pass->behind->mean : NULL,

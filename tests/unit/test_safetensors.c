@@ -25,6 +25,7 @@
 #include "io/checksum.h"
 #include "io/safetensors.h"
 #include "support/probe_memory.h"
+#include "support/sanitizers.h"
 
 #define COUNT(list) (sizeof(list) / sizeof((list)[0]))
 #define MEMORY (&dirac__default_memory)
@@ -462,9 +463,8 @@ static void test_longest_strings(void **state)
 static void test_most_texts(void **state)
 {
     const size_t most = ((size_t)1 << 21) - 5;
-#ifdef __SANITIZE_ADDRESS__
-    skip(); /* two million texts take most of a minute there, and nothing that fewer do not */
-#endif
+    if (ADDRESS_SANITIZER)
+        skip(); /* two million texts take most of a minute there, and nothing that fewer do not */
     dirac__file_text *texts = malloc((most + 1) * sizeof *texts);
     char(*keys)[8] = malloc((most + 1) * sizeof *keys);
     dirac__safetensors *read;
