@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Figure 1: accuracy against depth and width. DiracNet, its plain twin and ResNet at 10 to 100 layers; widths 2 and 4
- * at 16 layers. Where the paper claims most, that Dirac trains where plain does not, three seeds.
+ * at 10 layers, where a run of width 4 takes little more than an hour. Where the paper claims most, that Dirac trains where
+ * plain does not, three seeds; and at 10 layers, where plain is ahead.
  */
 #include <stdio.h>
 
@@ -35,7 +36,7 @@ static void add(int kind, int32_t depth, double width, uint64_t seed)
 /* In the order of what the paper says most clearly. */
 static void list_runs(void)
 {
-    static const int32_t claimed[] = {34, 100, 52}, others[] = {16, 28, 10, 22};
+    static const int32_t claimed[] = {34, 100, 52}, others[] = {16, 28, 10, 22}, again[] = {34, 100, 52, 10};
     for (size_t i = 0; i < 3; i++)
         for (int kind = 0; kind < 2; kind++)
             add(kind, claimed[i], 1, 1);
@@ -46,11 +47,11 @@ static void list_runs(void)
         add(2, claimed[i], 1, 1);
     for (int width = 2; width <= 4; width += 2)
         for (int kind = 0; kind < 3; kind += 2)
-            add(kind, 16, width, 1);
+            add(kind, 10, width, 1);
     for (uint64_t seed = 2; seed <= 3; seed++)
-        for (size_t i = 0; i < 3; i++)
+        for (size_t i = 0; i < 4; i++)
             for (int kind = 0; kind < 2; kind++)
-                add(kind, claimed[i], 1, seed);
+                add(kind, again[i], 1, seed);
 }
 
 int main(int argc, char **argv)

@@ -53,11 +53,11 @@ def figure1_width(found, out):
     figure, axes = plt.subplots(figsize=(5.5, 3.6))
     drawn = False
     for kind, (label, colour) in KINDS.items():
-        chosen = [run for width in (1, 2, 4) for run in found.seeds(f"depth-{kind}-16-{width}")]
+        chosen = [run for width in (1, 2, 4) for run in found.seeds(f"depth-{kind}-10-{width}")]
         if len({run.about["width"] for run in chosen}) > 1:
             size = [run.about["parameters"] for run in chosen]
             axes.scatter(size, [run.accuracy for run in chosen], s=[2e-4 * n for n in size], color=colour, alpha=0.5,
-                         label=f"{label}-16, widths 1, 2, 4")
+                         label=f"{label}-10, widths 1, 2, 4")
             drawn = True
     if drawn:
         axes.set(xlabel="parameters", ylabel="test accuracy, %", xscale="log")
