@@ -29,7 +29,7 @@ for split in train test; do
 done
 depth() { exec "$paper/paper-depth" --data images:pets --epochs 3 --only 'depth-*-10-1-seed1' "$@"; }
 
-[ "$("$paper/paper-depth" --list | wc -l)" = 37 ] || fail "not 37 runs"
+[ "$("$paper/paper-depth" --list | wc -l)" = 41 ] || fail "not 41 runs"
 (depth --out whole --state state1 --threads 1) >whole.out 2>&1 || fail "$(cat whole.out)"
 for kind in dirac plain resnet; do
     log=whole/depth-$kind-10-1-seed1.jsonl
